@@ -1,0 +1,87 @@
+// The network edge (Boost.Beast): strangers' bytes → Request, with limits on everything.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "acme/http/message.h"
+#include "ca/base/result.h"
+
+namespace agentca::acme::http {
+
+// A bounded pool of threads for work that may block. Thread-safe. The destructor finishes what was
+// accepted.
+class WorkerPool {
+ public:
+  WorkerPool(size_t threads, size_t queue_limit);
+  ~WorkerPool();
+  [[nodiscard]] bool TrySubmit(std::function<void()> work);  // false: queue full or stopping
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+// The server's TLS identity; Load replaces it for new connections (SIGHUP, renewal). TLS ≥ 1.2.
+class TlsIdentity {
+ public:
+  static Result<std::shared_ptr<TlsIdentity>> Load(const std::filesystem::path& chain_pem,
+                                                   const std::filesystem::path& key_pem);
+  Status Reload();  // the old identity stays when this fails
+  struct State;
+  const std::shared_ptr<State>& state() const { return state_; }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+struct Limits {
+  size_t max_header = 16 * 1024;                     // octets of request line and header fields
+  size_t max_body = 128 * 1024;
+  std::chrono::milliseconds request_deadline{10'000};  // handshake or first octet → whole request
+  std::chrono::milliseconds write_deadline{10'000};
+  std::chrono::milliseconds idle_deadline{60'000};     // keep-alive, between requests
+  // At the cap, the connection that has waited longest without completing a request is dropped to
+  // admit the new one.
+  size_t max_connections = 10'000;
+};
+
+struct ServerOptions {
+  std::string listen;                 // "ADDR:PORT" or "[V6]:PORT"; port 0 picks one
+  std::shared_ptr<TlsIdentity> tls;   // null: plain HTTP
+  Limits limits;
+  int io_threads = 1;
+};
+
+// Answers on a worker thread; may block. Must not throw (the edge turns a throw into a bare 500).
+using Handler = std::function<Response(const Request&)>;
+// Answers at once on the I/O thread, or declines; must neither block nor do I/O.
+using FastPath = std::function<std::optional<Response>(const Request&)>;
+// Makes the answer for a request the edge itself refuses: (status, what was wrong) → Response. 400,
+// 408, 413, 414, 431, 503.
+using Refusal = std::function<Response(int status, std::string_view detail)>;
+
+class Server {
+ public:
+  // kUnavailable when the address cannot be bound (never shared with another process).
+  static Result<std::unique_ptr<Server>> Listen(ServerOptions options, WorkerPool& pool,
+                                                Handler handler, Refusal refusal,
+                                                FastPath fast_path = nullptr);
+  ~Server();
+  uint16_t port() const;
+  // Stops accepting, answers what was received (with Connection: close), then closes; returns when
+  // done or at the deadline. The destructor drains with a deadline of zero.
+  void Drain(std::chrono::milliseconds deadline);
+  size_t connections() const;
+
+ private:
+  class State;
+  explicit Server(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace agentca::acme::http

@@ -1,0 +1,49 @@
+// The state machines of RFC 8555 §7.1.6, as pure functions of what is stored.
+//
+//   Order                                          Authorization
+//
+//   CreateOrder ──► pending ──────────────┐        pending ──challenge failed──► invalid
+//                     │ every authz valid │           │  │
+//                     ▼                   │           │  └──expiry / DeactivateAuthorization
+//                   ready ────────────────┤           ▼            (expired, deactivated)
+//                     │ BeginFinalize     │         valid ──expiry──► expired
+//                     ▼  (exactly once)   │           │
+//                 processing ─────────────┤           └──DeactivateAuthorization──► deactivated
+//                     │ FinishOrder(ok)   │ an authz not pending nor valid, expiry,
+//                     ▼                   ▼ cancelled, FinishOrder(error)
+//                   valid              invalid
+//
+//   Challenge: pending ──BeginChallenge──► processing ──FinishChallenge──► valid | invalid
+//
+// Invariants that the stores enforce (tests/contract/acme_store_contract.h names each):
+//   1. BeginFinalize succeeds at most once per order, and only when StatusOf says ready and the
+//      account is valid, both read in the transaction that writes.
+//   2. FinishOrder changes an order that is processing, once; a finished order never changes.
+//   3. BeginChallenge starts at most one challenge of an authorization; a repeat of the same one
+//      while it is processing or settled changes nothing and reports what is there.
+//   4. FinishChallenge changes an attempt that is processing, once.
+//   5. An order that is finalizing does not expire: it settles.
+#pragma once
+
+#include <span>
+
+#include "acme/model.h"
+
+namespace agentca::acme {
+
+enum class OrderStatus : uint8_t { kPending, kReady, kProcessing, kValid, kInvalid };
+enum class AuthorizationStatus : uint8_t { kPending, kValid, kInvalid, kDeactivated, kExpired, kRevoked };
+enum class ChallengeStatus : uint8_t { kPending, kProcessing, kValid, kInvalid };
+
+OrderStatus StatusOf(const Order&, std::span<const Authorization>, Time now);
+AuthorizationStatus StatusOf(const Authorization&, Time now);
+ChallengeStatus StatusOf(const Authorization&, ChallengeType);
+// §7.1.3: why an invalid order is invalid: its own error, that of its first failed authorization, or
+// a sentence about expiry, deactivation or cancellation. Empty for other states.
+std::optional<Error> ErrorOf(const Order&, std::span<const Authorization>, Time now);
+
+std::string_view ToString(OrderStatus);
+std::string_view ToString(AuthorizationStatus);
+std::string_view ToString(ChallengeStatus);
+
+}  // namespace agentca::acme

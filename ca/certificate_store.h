@@ -1,0 +1,101 @@
+// What the CA must remember, as protocol verbs. Implemented in storage/.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ca/certificate.h"
+#include "ca/issuer.h"
+
+namespace agentca::ca {
+
+struct Revocation {
+  Time at;
+  Reason reason;
+};
+
+// Life of a serial: intent → issued, or intent → abandoned (signature failed or process died).
+// An abandoned serial counts as revoked at the instant it was abandoned: a signature may exist.
+enum class SerialState : uint8_t { kIntent, kIssued, kAbandoned };
+
+struct CertStatus {
+  SerialState state;
+  std::optional<Revocation> revocation;  // set for every abandoned serial
+  Time not_after;
+};
+
+struct CertificateRecord {
+  IssuerId issuer_id;
+  Serial serial;
+  SerialState state;
+  Bytes tbs;                // exact bytes that were to be signed
+  Bytes der;                // empty unless kIssued
+  std::string reference;    // CertificateRequest::reference
+  std::string owner;
+  std::string profile;
+  std::vector<std::string> dns_names;
+  Time intended_at;
+  Time not_after;
+  std::optional<Revocation> revocation;
+};
+
+struct RevokedEntry {
+  Serial serial;
+  Revocation revocation;
+};
+
+// One revocation, in the order in which the store committed them. Lets every process on a store
+// learn of revocations made by another (CLI, another node).
+struct RevocationEvent {
+  int64_t sequence;  // strictly increasing
+  IssuerId issuer_id;
+  Serial serial;
+};
+
+struct CertificateFilter {
+  std::optional<std::string> name;   // exact dns name
+  std::optional<std::string> owner;
+  bool only_valid = false;           // issued, not revoked, not expired at `now`
+  Time now{};
+  size_t limit = 100;
+  std::string after;                 // cursor: serial hex of the last row seen, newest first
+};
+
+// Thread-safe. Every method is one durable transaction: when it returns success the effect
+// survives power loss. kUnavailable: the store is away and nothing is known of the effect;
+// kInternal: the store is broken.
+class CertificateStore {
+ public:
+  virtual ~CertificateStore() = default;
+  virtual Status RecordIntent(const Ticket&, Time now) = 0;  // kConflict: serial reused
+  // intent → issued, with the DER. kConflict when the serial is not an intent (also: abandoned
+  // meanwhile by a sweep); kNotFound when there is none.
+  virtual Status RecordCertificate(const Certificate&, const IssuerId&) = 0;
+  // intent → abandoned (and so revoked, reason unspecified). kConflict when already issued.
+  virtual Status Abandon(const IssuerId&, const Serial&, Time at) = 0;
+  // Every intent recorded before `before`, oldest first: what a sweep after a crash must settle.
+  virtual Result<std::vector<CertificateRecord>> ListIntents(Time before) = 0;
+
+  virtual Result<CertStatus> StatusOf(const IssuerId&, const Serial&) = 0;  // kNotFound: never issued
+  virtual Result<CertificateRecord> Find(const IssuerId&, const Serial&) = 0;   // kNotFound
+  // The record whose reference is `reference`, the latest if several; kNotFound.
+  virtual Result<CertificateRecord> FindByReference(std::string_view reference) = 0;
+  virtual Result<std::vector<CertificateRecord>> List(const CertificateFilter&) = 0;
+
+  // issued → revoked. kAlreadyRevoked, kNotFound (an intent is not found either).
+  virtual Status Revoke(const IssuerId&, const Serial&, Reason, Time at) = 0;
+  // Calls `visit` for every revoked or abandoned serial of the issuer whose not_after is not before
+  // `not_before`, in serial order, from one consistent snapshot; stops when it returns false.
+  virtual Status VisitRevoked(const IssuerId&, Time not_before,
+                              const std::function<bool(const RevokedEntry&)>& visit) = 0;
+  // Events with sequence > `after`, in order, at most `limit`.
+  virtual Result<std::vector<RevocationEvent>> RevocationsSince(int64_t after, size_t limit) = 0;
+  virtual Result<int64_t> LastRevocationSequence() = 0;  // 0: none yet
+
+  // The next CRL number of this issuer: strictly increasing, durable before it is returned.
+  virtual Result<uint64_t> NextCrlNumber(const IssuerId&) = 0;
+};
+
+}  // namespace agentca::ca

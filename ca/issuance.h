@@ -1,0 +1,32 @@
+// The one way a certificate comes into being, for ACME orders and for the CA's own certificates:
+// Prepare → RecordIntent → audit → Issue (signs and verifies) → RecordCertificate.
+#pragma once
+
+#include "ca/audit.h"
+#include "ca/certificate_store.h"
+#include "ca/issuer.h"
+
+namespace agentca::ca {
+
+// Thread-safe. References must outlive it.
+class Issuance {
+ public:
+  Issuance(const Issuer& issuer, CertificateStore& store, ChainedLog& audit, Random& random,
+           uint8_t serial_prefix);
+  const Issuer& issuer() const { return issuer_; }
+  // On failure after the intent was recorded the serial is abandoned and never signed again. A
+  // reused serial (kConflict from RecordIntent) is retried with a new one.
+  Result<Certificate> Issue(const Profile&, const CertificateRequest&, Time now) const;
+
+ private:
+  const Issuer& issuer_;
+  CertificateStore& store_;
+  ChainedLog& audit_;
+  Random& random_;
+  const uint8_t serial_prefix_;
+};
+
+// Abandons every intent recorded before `before` (start of this process) and audits each.
+Status AbandonInterrupted(CertificateStore& store, ChainedLog& audit, Time before, Time now);
+
+}  // namespace agentca::ca

@@ -1,0 +1,30 @@
+// Storage URI → backend.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "acme/store.h"
+#include "ca/base/clock.h"
+#include "ca/certificate_store.h"
+
+namespace agentca::storage {
+
+// One backend, two views of it. Both views share transactions, connections and fate.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual acme::Store& acme() = 0;
+  virtual ca::CertificateStore& certificates() = 0;
+  // In words, for `agentca status`: "sqlite:/var/lib/agentca/db/agentca.sqlite, schema 3".
+  virtual std::string Describe() const = 0;
+};
+
+enum class OpenMode : uint8_t { kCreate, kExisting };  // kExisting: kNotFound when there is none
+
+// "sqlite:/path/to/file" or "memory:". Runs migrations up to this program's schema; refuses a newer
+// one (kConflict), a read-only or damaged file (kUnavailable, kInternal), an unknown scheme
+// (kMalformed).
+Result<std::unique_ptr<Backend>> Open(std::string_view uri, OpenMode mode);
+
+}  // namespace agentca::storage
