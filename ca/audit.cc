@@ -1,1 +1,318 @@
-// placeholder
+#include "ca/audit.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "ca/audit_line.h"
+
+namespace agentca::ca {
+namespace {
+
+constexpr size_t kReadSize = 1 << 16;
+constexpr size_t kMaxLineSize = 1 << 20;
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&&) = delete;
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+// errno is read before anything else can change it.
+Error FileError(std::string_view what, const std::filesystem::path& file, int error = errno) {
+  return Error{Code::kInternal, std::string(what) + " " + file.string() + ": " +
+                                    std::generic_category().message(error)};
+}
+
+Error Misfit(uint64_t line, std::string_view why) {
+  return Error{Code::kConflict, "line " + std::to_string(line) + " " + std::string(why)};
+}
+
+Status WriteAll(int fd, std::string_view data, const std::filesystem::path& file) {
+  while (!data.empty()) {
+    const ssize_t written = ::write(fd, data.data(), data.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return FileError("cannot write to", file);
+    data.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+// Reads exactly out.size() octets at `offset`.
+Status ReadAt(int fd, uint64_t offset, std::span<char> out, const std::filesystem::path& file) {
+  while (!out.empty()) {
+    const ssize_t got = ::pread(fd, out.data(), out.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError("cannot read", file);
+    if (got == 0) return Error{Code::kInternal, file.string() + " became shorter"};
+    offset += static_cast<size_t>(got);
+    out = out.subspan(static_cast<size_t>(got));
+  }
+  return {};
+}
+
+Result<uint64_t> SizeOf(int fd, const std::filesystem::path& file) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return FileError("cannot examine", file);
+  if (!S_ISREG(info.st_mode)) return Error{Code::kInternal, file.string() + " is not a file"};
+  return static_cast<uint64_t>(info.st_size);
+}
+
+// A new directory entry is durable only once its directory is.
+Status SyncDirectoryOf(const std::filesystem::path& file) {
+  auto directory = file.parent_path();
+  if (directory.empty()) directory = ".";
+  const FileDescriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return FileError("cannot sync", directory);
+  return {};
+}
+
+// Follows the chain from its first line.
+class ChainReader {
+ public:
+  Status Next(std::string_view line) {
+    const uint64_t number = lines_ + 1;
+    const auto parsed = ParseAuditLine(line);
+    if (!parsed) return Misfit(number, "is not an audit line");
+    if (parsed->seq != number)
+      return Misfit(number, "has seq " + std::to_string(parsed->seq) + ": lines are missing");
+    if (parsed->prev != head_) return Misfit(number, "does not carry the hash of the line before");
+    head_ = HashOfLine(line);
+    lines_ = number;
+    return {};
+  }
+  uint64_t lines() const { return lines_; }
+  const std::string& head() const { return head_; }
+
+ private:
+  uint64_t lines_ = 0;
+  std::string head_ = FirstPrev();
+};
+
+// The end of a file: its last two complete lines and what follows them.
+struct Tail {
+  std::optional<std::string> before_last;
+  std::optional<std::string> last;
+  std::string torn;  // octets after the last LF
+};
+
+Result<Tail> ReadTail(int fd, uint64_t size, const std::filesystem::path& file) {
+  std::string text;
+  uint64_t start = size;
+  size_t line_feeds = 0;
+  // Three line feeds delimit two whole lines.
+  while (start > 0 && line_feeds < 3) {
+    const size_t step = static_cast<size_t>(std::min<uint64_t>(start, kReadSize));
+    std::string chunk(step, '\0');
+    start -= step;
+    AGENTCA_TRY(ReadAt(fd, start, chunk, file));
+    for (const char c : chunk) line_feeds += c == '\n' ? 1 : 0;
+    text.insert(0, chunk);
+  }
+  Tail tail;
+  const auto cut_last_line = [&text](std::optional<std::string>& line) {
+    if (text.empty()) return;
+    text.pop_back();                            // its LF
+    const size_t begin = text.rfind('\n') + 1;  // npos + 1 is 0
+    line = text.substr(begin);
+    text.resize(begin);
+  };
+  const size_t end = text.rfind('\n') + 1;
+  tail.torn = text.substr(end);
+  text.resize(end);
+  cut_last_line(tail.last);
+  cut_last_line(tail.before_last);
+  return tail;
+}
+
+// A crash in mid-write leaves part of a line that nobody was told is durable. It is evidence all
+// the same: it is moved aside, durably, before it is cut off.
+Status MoveTornTail(int fd, uint64_t size, std::string_view torn,
+                    const std::filesystem::path& file) {
+  auto aside = file;
+  aside += ".torn";
+  const FileDescriptor out(
+      ::open(aside.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!out.valid()) return FileError("cannot open", aside);
+  AGENTCA_TRY(WriteAll(out.get(), torn, aside));
+  AGENTCA_TRY(WriteAll(out.get(), "\n", aside));
+  if (::fsync(out.get()) != 0) return FileError("cannot sync", aside);
+  AGENTCA_TRY(SyncDirectoryOf(aside));
+  if (::ftruncate(fd, static_cast<off_t>(size - torn.size())) != 0 || ::fsync(fd) != 0)
+    return FileError("cannot cut the torn last line off", file);
+  Log(Level::kWarning, "torn last line of a chained log was moved aside",
+      {{"file", file.native()}, {"octets", std::to_string(torn.size())}});
+  return {};
+}
+
+}  // namespace
+
+// Group commit. Lines are chained under the mutex into `pending_`. Whoever finds nobody flushing
+// becomes leader: it takes all that is pending and makes it durable with one write and one
+// fdatasync while the next batch gathers. Two batches exist at most, hence two conditions: the end
+// of a flush wakes everyone in its batch, and one of the next batch to lead it.
+class ChainedLog::State {
+ public:
+  State(FileDescriptor fd, std::filesystem::path file, uint64_t size, uint64_t seq,
+        std::string head)
+      : fd_(std::move(fd)),
+        file_(std::move(file)),
+        durable_size_(size),
+        seq_(seq),
+        head_(std::move(head)) {}
+
+  Status Append(std::string_view body) {
+    if (body.size() > kMaxLineSize) return Error{Code::kInternal, "audit line is too long"};
+    std::unique_lock lock(mutex_);
+    if (failure_) return *failure_;
+    Chain(body);
+    const uint64_t batch = gathering_;
+    while (!failure_ && flushed_ < batch) {
+      if (flushing_) {
+        ended_[batch % 2].wait(lock);
+      } else {
+        Flush(lock);
+      }
+    }
+    if (flushed_ < batch) return *failure_;
+    return {};
+  }
+
+ private:
+  void Chain(std::string_view body) {
+    const size_t start = pending_.size();
+    AppendAuditLine(++seq_, body, head_, pending_);
+    head_ = HashOfLine(std::string_view(pending_).substr(start));
+    pending_ += '\n';
+  }
+
+  void Flush(std::unique_lock<std::mutex>& lock) {
+    writing_.clear();
+    writing_.swap(pending_);
+    const uint64_t batch = gathering_++;
+    flushing_ = true;
+    lock.unlock();
+    Status status = MakeDurable();
+    lock.lock();
+    flushing_ = false;
+    if (status.ok()) {
+      flushed_ = batch;
+      if (!pending_.empty()) ended_[gathering_ % 2].notify_one();
+    } else {
+      failure_ = std::move(status).error();
+      ended_[gathering_ % 2].notify_all();
+    }
+    ended_[batch % 2].notify_all();
+  }
+
+  // After a failed write or fdatasync nothing is known of the file: the kernel may have dropped
+  // the dirty pages and would report success the next time. So a failure is final for this object.
+  // Cutting the file back keeps a later reader from building on lines that never reached the disk.
+  Status MakeDurable() {
+    Status status = WriteAll(fd_.get(), writing_, file_);
+    if (status.ok() && ::fdatasync(fd_.get()) != 0) status = FileError("cannot sync", file_);
+    if (status.ok()) {
+      durable_size_ += writing_.size();
+      return status;
+    }
+    const bool cut = ::ftruncate(fd_.get(), static_cast<off_t>(durable_size_)) == 0;
+    Log(Level::kError, "chained log failed; it accepts nothing more until it is opened again",
+        {{"error", status.error().detail}, {"cut_back", cut ? "yes" : "no"}});
+    return status;
+  }
+
+  const FileDescriptor fd_;
+  const std::filesystem::path file_;
+  uint64_t durable_size_;  // the leader's alone, as is writing_
+  std::string writing_;
+  std::mutex mutex_;  // guards everything below
+  std::condition_variable ended_[2];
+  uint64_t seq_;
+  std::string head_;
+  std::string pending_;
+  uint64_t gathering_ = 1;  // number of the batch that pending_ will be
+  uint64_t flushed_ = 0;    // number of the last durable batch
+  bool flushing_ = false;
+  std::optional<Error> failure_;
+};
+
+ChainedLog::ChainedLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ChainedLog::~ChainedLog() = default;
+
+Result<std::unique_ptr<ChainedLog>> ChainedLog::Open(const std::filesystem::path& file) {
+  FileDescriptor fd(
+      ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!fd.valid()) return FileError("cannot open", file);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK)
+      return Error{Code::kInternal, file.string() + " is in use by another process"};
+    return FileError("cannot lock", file);
+  }
+  AGENTCA_ASSIGN(const uint64_t size, SizeOf(fd.get(), file));
+  if (size == 0) AGENTCA_TRY(SyncDirectoryOf(file));
+  AGENTCA_ASSIGN(const Tail tail, ReadTail(fd.get(), size, file));
+  uint64_t seq = 0;
+  std::string head = FirstPrev();
+  if (tail.last) {
+    const auto last = ParseAuditLine(*tail.last);
+    const bool first = !tail.before_last;
+    if (!last || last->prev != (first ? FirstPrev() : HashOfLine(*tail.before_last)) ||
+        first != (last->seq == 1)) {
+      return Error{Code::kInternal, file.string() + ": the last line does not fit the one before"};
+    }
+    seq = last->seq;
+    head = HashOfLine(*tail.last);
+  }
+  if (!tail.torn.empty()) AGENTCA_TRY(MoveTornTail(fd.get(), size, tail.torn, file));
+  return std::unique_ptr<ChainedLog>(new ChainedLog(
+      std::make_unique<State>(std::move(fd), file, size - tail.torn.size(), seq, std::move(head))));
+}
+
+Status ChainedLog::Append(std::string_view event, std::initializer_list<Field> fields, Time now) {
+  return state_->Append(AuditBody(event, fields, now));
+}
+
+Result<ChainedLog::Verdict> ChainedLog::Verify(const std::filesystem::path& file) {
+  const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return FileError("cannot open", file);
+  AGENTCA_ASSIGN(const uint64_t size, SizeOf(fd.get(), file));
+  ChainReader chain;
+  std::string text;  // what was read and is not yet a whole line
+  for (uint64_t offset = 0; offset < size;) {
+    const size_t old = text.size();
+    const size_t step = static_cast<size_t>(std::min<uint64_t>(size - offset, kReadSize));
+    text.resize(old + step);
+    AGENTCA_TRY(ReadAt(fd.get(), offset, std::span(text).subspan(old), file));
+    offset += step;
+    size_t begin = 0;
+    for (size_t end; (end = text.find('\n', std::max(begin, old))) != std::string::npos;) {
+      AGENTCA_TRY(chain.Next(std::string_view(text).substr(begin, end - begin)));
+      begin = end + 1;
+    }
+    text.erase(0, begin);
+    if (text.size() > 2 * kMaxLineSize) return Misfit(chain.lines() + 1, "is too long");
+  }
+  // While a writer has the file open its last write may be under way; otherwise it was cut short.
+  if (!text.empty() && ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0)
+    return Misfit(chain.lines() + 1, "is incomplete");
+  return Verdict{chain.lines(), chain.head()};
+}
+
+}  // namespace agentca::ca
