@@ -1,0 +1,89 @@
+"""Fixtures: pebble-challtestsrv as the world outside, and agentca in front of it.
+
+AGENTCA_BIN names the program under test (default: the release build of this tree).
+AGENTCA_TEST_SERVER=pebble runs the tests of stock clients against Debian's pebble instead.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from acme_client import Client  # noqa: E402
+from servers import ROOT, AgentCa, ChallengeServer, Pebble, Solver  # noqa: E402
+
+AGAINST_PEBBLE = os.environ.get("AGENTCA_TEST_SERVER") == "pebble"
+
+
+def pytest_configure(config):
+    os.environ.setdefault("AGENTCA_BIN", str(ROOT / "build/release/acme/agentca"))
+    config.addinivalue_line("markers", "needs_agentca: looks at agentca itself, not at RFC 8555")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if AGAINST_PEBBLE and item.get_closest_marker("needs_agentca"):
+            item.add_marker(pytest.mark.skip(reason="AGENTCA_TEST_SERVER is pebble"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of the log of every server it used."""
+    report = (yield).get_result()
+    if report.failed:
+        for name in ("agentca", "own_agentca", "challenges"):
+            server = getattr(item, "funcargs", {}).get(name)
+            program = getattr(server, "program", None)
+            if program is not None:
+                report.sections.append((f"log of {name} ({program.log})", program.tail()))
+
+
+@pytest.fixture(scope="session")
+def challenges(tmp_path_factory):
+    server = ChallengeServer(tmp_path_factory.mktemp("challtestsrv"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def agentca(tmp_path_factory, challenges):
+    """One running server that tests share: none of them may stop it or change its directory."""
+    directory = tmp_path_factory.mktemp("shared") / "ca"
+    server = (Pebble if AGAINST_PEBBLE else AgentCa)(directory, challenges).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_agentca(tmp_path, challenges):
+    """A started server of the test's own, to stop, kill and reconfigure."""
+    server = AgentCa(tmp_path / "ca", challenges).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def new_client(agentca, challenges):
+    """Makes raw ACME clients of the shared server: new_client(key=...), not registered yet."""
+    clients = []
+
+    def make(**arguments):
+        client = Client(agentca.directory_url, str(agentca.root_file), solver=Solver(challenges),
+                        **arguments)
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(new_client):
+    """A registered client."""
+    client = new_client()
+    client.register()
+    return client

@@ -1,0 +1,328 @@
+"""The programs that the tests run: agentca, and Debian's pebble-challtestsrv beside it.
+
+Each is started on free loopback ports, is ready when a condition says so, and is ended by pid.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from acme_client import b64
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+
+# Sanitised binaries and busy machines are slow to start; a hang still ends.
+START_DEADLINE = float(os.environ.get("AGENTCA_START_DEADLINE", "60"))
+
+_given = set()
+
+
+def free_port(address="127.0.0.1"):
+    """A port free for TCP and UDP, below the ephemeral range: no outgoing connection can take it
+    between this call and its use. Never given twice."""
+    while True:
+        port = random.SystemRandom().randrange(12000, 32000)
+        if port in _given:
+            continue
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tcp.bind((address, port))
+                udp.bind((address, port))
+            except OSError:
+                continue
+        _given.add(port)
+        return port
+
+
+def wait_for(condition, deadline, what, pause=0.02):
+    """Polls until condition() is true and returns its value; TimeoutError names `what`."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what}: not within {deadline} s")
+        time.sleep(pause)
+
+
+def accepts(port, address="127.0.0.1"):
+    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
+        return True
+    return False
+
+
+def fetch(url, data=None, headers=None, ca_file=None, timeout=10):
+    """(status, headers, body) of a plain request; no redirect, no exception for a status."""
+    request = urllib.request.Request(url, data=data, headers=headers or {})
+    context = ssl.create_default_context(cafile=ca_file) if url.startswith("https:") else None
+    try:
+        with urllib.request.urlopen(request, timeout=timeout, context=context) as reply:
+            return reply.status, reply.headers, reply.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
+
+
+class Program:
+    """A child process in a process group of its own, its output in `log`."""
+
+    def __init__(self, argv, log, env=None, cwd=None):
+        self.argv = [str(part) for part in argv]
+        self.log = Path(log)
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env=env, cwd=cwd, start_new_session=True)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def running(self):
+        return self.process.poll() is None
+
+    def tail(self, octets=8000):
+        data = self.log.read_bytes()
+        return data[-octets:].decode(errors="replace")
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        return self.process.wait()
+
+    def stop(self, deadline=30):
+        """SIGTERM, and SIGKILL to the group past the deadline. Returns the exit code."""
+        if self.running():
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(deadline)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
+
+
+class ChallengeServer:
+    """pebble-challtestsrv: DNS for every name, and answers for all three challenge types on
+    127.0.0.1. A test that runs an http-01 or tls-alpn-01 responder of its own takes another
+    loopback address (`own_address`) on the same port."""
+
+    def __init__(self, directory):
+        self.http_port, self.tls_port = free_port(), free_port()
+        self.dns_port, self.management_port = free_port(), free_port()
+        self._addresses = 1
+        self.program = Program(
+            ["pebble-challtestsrv", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
+             "-http01", f"127.0.0.1:{self.http_port}", "-https01", "",
+             "-tlsalpn01", f"127.0.0.1:{self.tls_port}", "-dns01", f"127.0.0.1:{self.dns_port}",
+             "-management", f"127.0.0.1:{self.management_port}"],
+            Path(directory) / "challtestsrv.log")
+        wait_for(lambda: all(map(accepts, (self.http_port, self.tls_port, self.dns_port,
+                                           self.management_port))),
+                 START_DEADLINE, "pebble-challtestsrv listens")
+
+    @property
+    def resolver(self):
+        return f"127.0.0.1:{self.dns_port}"
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.management_port}"
+
+    def tell(self, verb, **values):
+        status, _, body = fetch(f"{self.url}/{verb}", json.dumps(values).encode())
+        assert status == 200, f"challtestsrv {verb}: {status} {body!r}"
+
+    def own_address(self, *names):
+        """A loopback address for these names alone."""
+        self._addresses += 1
+        address = f"127.0.{self._addresses // 250}.{self._addresses % 250 + 1}"
+        for name in names:
+            self.tell("add-a", host=f"{name}.", addresses=[address])
+        return address
+
+    def stop(self):
+        self.program.stop()
+
+
+class Solver:
+    """Puts answers up on a ChallengeServer (see acme_client.Client)."""
+
+    def __init__(self, challenges):
+        self.challenges = challenges
+
+    def deploy(self, kind, name, token, key_authorization):
+        if kind == "http-01":
+            self.challenges.tell("add-http01", token=token, content=key_authorization)
+        elif kind == "dns-01":
+            self.challenges.tell("set-txt", host=f"_acme-challenge.{name}.",
+                                 value=dns01_value(key_authorization))
+        elif kind == "tls-alpn-01":
+            self.challenges.tell("add-tlsalpn01", host=name, content=key_authorization)
+        else:
+            raise ValueError(kind)
+
+
+def dns01_value(key_authorization):
+    return b64(hashlib.sha256(key_authorization.encode()).digest())
+
+
+class AgentCa:
+    """An initialised CA directory and, between start() and stop(), its server."""
+
+    def __init__(self, directory, challenges, init=(), serve=(), binary=None):
+        self.binary = str(binary or os.environ["AGENTCA_BIN"])
+        self.directory = Path(directory)
+        self.challenges = challenges
+        self.acme_port, self.http_port = free_port(), free_port()
+        self.serve_arguments = list(serve)
+        self.log = self.directory.parent / f"{self.directory.name}.log"
+        self.program = None
+        self.initialised = self.run("init", "--dir", self.directory, "--trust-domain",
+                                    "test.example", "--dns-name", "localhost", *init, check=True)
+
+    # -- command line --
+    def run(self, *arguments, check=False, timeout=120):
+        done = subprocess.run([self.binary, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"agentca {' '.join(map(str, arguments))} exited "
+                                 f"{done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def cli(self, *arguments, check=True):
+        """A subcommand of one or two words, then options: cli("cert", "list", "--json")."""
+        return self.run(*arguments, "--dir", self.directory, check=check)
+
+    def json(self, *arguments):
+        return json.loads(self.cli(*arguments, "--json").stdout)
+
+    # -- server --
+    @property
+    def acme_url(self):
+        return f"https://localhost:{self.acme_port}"
+
+    @property
+    def directory_url(self):
+        return f"{self.acme_url}/directory"
+
+    @property
+    def http_url(self):
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def root_file(self):
+        return self.directory / "root.pem"
+
+    def serve_command(self):
+        return [self.binary, "serve", "--dir", self.directory,
+                "--acme-listen", f"127.0.0.1:{self.acme_port}",
+                "--http-listen", f"127.0.0.1:{self.http_port}",
+                "--external-url", self.acme_url,
+                "--dns-resolver", self.challenges.resolver,
+                "--http01-port", self.challenges.http_port,
+                "--tls-alpn01-port", self.challenges.tls_port,
+                "--validation-allow", "127.0.0.0/8", *self.serve_arguments]
+
+    def start(self, wrapper=()):
+        self.program = Program([*wrapper, *self.serve_command()], self.log)
+        try:
+            wait_for(self.ready, START_DEADLINE, "agentca is ready")
+        except Exception as error:
+            code = self.program.process.poll()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.stop()
+            raise AssertionError(f"agentca serve: {error} (exit {code})\n{self.program.tail()}")
+        return self
+
+    def readyz(self):
+        """Status of /readyz; 0 while nobody answers."""
+        try:
+            return fetch(f"{self.http_url}/readyz", timeout=5)[0]
+        except OSError:
+            return 0
+
+    def ready(self):
+        if not self.program.running():
+            raise AssertionError(f"agentca serve ended with {self.program.process.returncode}")
+        return self.readyz() == 200
+
+    def signer_pid(self):
+        """pid of the signer child, or None."""
+        parent = self.program.pid
+        for task in Path(f"/proc/{parent}/task").glob("*"):
+            with contextlib.suppress(OSError):
+                for child in (task / "children").read_text().split():
+                    command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+                    if b"signer" in command:
+                        return int(child)
+        return None
+
+    def stop(self, deadline=30):
+        if self.program is None:
+            return 0
+        return self.program.stop(deadline)
+
+    def database(self):
+        """A read-only look into the store."""
+        file = next((self.directory / "db").glob("*.sqlite*"))
+        return sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+
+
+class Pebble:
+    """Debian's pebble in agentca's place: shows that the tests of stock clients can pass, and fail,
+    with a server that is not ours (AGENTCA_TEST_SERVER=pebble)."""
+
+    def __init__(self, directory, challenges):
+        self.directory = Path(directory)
+        self.directory.mkdir()
+        self.challenges = challenges
+        self.acme_port, self.management_port = free_port(), free_port()
+        self.root_file = self.directory / "root.pem"
+        self._make_tls()
+        config = {"pebble": {
+            "listenAddress": f"127.0.0.1:{self.acme_port}",
+            "managementListenAddress": f"127.0.0.1:{self.management_port}",
+            "certificate": str(self.root_file), "privateKey": str(self.directory / "tls.key"),
+            "httpPort": challenges.http_port, "tlsPort": challenges.tls_port,
+            "ocspResponderURL": "", "externalAccountBindingRequired": False}}
+        (self.directory / "pebble.json").write_text(json.dumps(config))
+        self.log = self.directory / "pebble.log"
+
+    def _make_tls(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=pebble",
+                        "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                        self.directory / "tls.key", "-out", self.root_file],
+                       check=True, capture_output=True)
+
+    @property
+    def directory_url(self):
+        return f"https://localhost:{self.acme_port}/dir"
+
+    def start(self):
+        env = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0",
+               "PEBBLE_AUTHZREUSE": "0"}
+        self.program = Program(
+            ["pebble", "-config", self.directory / "pebble.json", "-strict=false",
+             "-dnsserver", self.challenges.resolver], self.log, env)
+        wait_for(lambda: accepts(self.acme_port), START_DEADLINE, "pebble listens")
+        return self
+
+    def stop(self):
+        self.program.stop()
