@@ -5,14 +5,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "ca/audit_line.h"
+#include "ca/base/file.h"
 
 namespace agentca::ca {
 namespace {
@@ -20,39 +21,8 @@ namespace {
 constexpr size_t kReadSize = 1 << 16;
 constexpr size_t kMaxLineSize = 1 << 20;
 
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
-// errno is read before anything else can change it.
-Error FileError(std::string_view what, const std::filesystem::path& file, int error = errno) {
-  return Error{Code::kInternal, std::string(what) + " " + file.string() + ": " +
-                                    std::generic_category().message(error)};
-}
-
 Error Misfit(uint64_t line, std::string_view why) {
   return Error{Code::kConflict, "line " + std::to_string(line) + " " + std::string(why)};
-}
-
-Status WriteAll(int fd, std::string_view data, const std::filesystem::path& file) {
-  while (!data.empty()) {
-    const ssize_t written = ::write(fd, data.data(), data.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return FileError("cannot write to", file);
-    data.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
 }
 
 // Reads exactly out.size() octets at `offset`.
@@ -73,15 +43,6 @@ Result<uint64_t> SizeOf(int fd, const std::filesystem::path& file) {
   if (::fstat(fd, &info) != 0) return FileError("cannot examine", file);
   if (!S_ISREG(info.st_mode)) return Error{Code::kInternal, file.string() + " is not a file"};
   return static_cast<uint64_t>(info.st_size);
-}
-
-// A new directory entry is durable only once its directory is.
-Status SyncDirectoryOf(const std::filesystem::path& file) {
-  auto directory = file.parent_path();
-  if (directory.empty()) directory = ".";
-  const FileDescriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || ::fsync(fd.get()) != 0) return FileError("cannot sync", directory);
-  return {};
 }
 
 // Follows the chain from its first line.
@@ -151,8 +112,8 @@ Status MoveTornTail(int fd, uint64_t size, std::string_view torn,
   const FileDescriptor out(
       ::open(aside.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!out.valid()) return FileError("cannot open", aside);
-  AGENTCA_TRY(WriteAll(out.get(), torn, aside));
-  AGENTCA_TRY(WriteAll(out.get(), "\n", aside));
+  AGENTCA_TRY(WriteAll(out.get(), AsBytes(torn), aside));
+  AGENTCA_TRY(WriteAll(out.get(), AsBytes("\n"), aside));
   if (::fsync(out.get()) != 0) return FileError("cannot sync", aside);
   AGENTCA_TRY(SyncDirectoryOf(aside));
   if (::ftruncate(fd, static_cast<off_t>(size - torn.size())) != 0 || ::fsync(fd) != 0)
@@ -226,7 +187,7 @@ class ChainedLog::State {
   // the dirty pages and would report success the next time. So a failure is final for this object.
   // Cutting the file back keeps a later reader from building on lines that never reached the disk.
   Status MakeDurable() {
-    Status status = WriteAll(fd_.get(), writing_, file_);
+    Status status = WriteAll(fd_.get(), AsBytes(writing_), file_);
     if (status.ok() && ::fdatasync(fd_.get()) != 0) status = FileError("cannot sync", file_);
     if (status.ok()) {
       durable_size_ += writing_.size();
