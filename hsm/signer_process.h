@@ -12,7 +12,8 @@ namespace agentca::hsm {
 struct SignerOptions {
   TokenOptions token;
   std::vector<KeyEntry> keys;
-  std::filesystem::path key_usage_log;  // ChainedLog; one line per use, on disk before the signature leaves
+  std::filesystem::path
+      key_usage_log;  // ChainedLog; one line per use, on disk before the signature leaves
   int threads = 4;
 };
 

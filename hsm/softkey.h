@@ -12,7 +12,7 @@ namespace agentca::hsm {
 // PKCS#8 PEM without passphrase; kUnavailable when it cannot be read, kBadPublicKey for a key type
 // this CA does not use.
 Result<std::unique_ptr<ca::Signer>> OpenSoftKey(const std::filesystem::path& pem);
-Result<std::unique_ptr<ca::Signer>> GenerateSoftKey(CaKeyType type);           // in memory, tests
-Status WriteSoftKey(CaKeyType type, const std::filesystem::path& pem);         // 0600, must not exist
+Result<std::unique_ptr<ca::Signer>> GenerateSoftKey(CaKeyType type);    // in memory, tests
+Status WriteSoftKey(CaKeyType type, const std::filesystem::path& pem);  // 0600, must not exist
 
 }  // namespace agentca::hsm
