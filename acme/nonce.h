@@ -10,9 +10,9 @@
 
 namespace agentca::acme {
 
-// Thread-safe. A nonce is base64url(counter ‖ truncated HMAC-SHA-256(process key, counter)); a bitmap
-// of the last kWindow counters tells which were spent. Older ones, and those of another process,
-// are refused: kBadNonce.
+// Thread-safe. A nonce is base64url(counter ‖ truncated HMAC-SHA-256(process key, counter)); a
+// bitmap of the last kWindow counters tells which were spent. Older ones, and those of another
+// process, are refused: kBadNonce.
 class Nonces {
  public:
   static constexpr size_t kWindow = size_t{1} << 22;  // 512 KiB of bits

@@ -19,7 +19,7 @@ Error ErrorOf(const Authorization& authorization, AuthorizationStatus status) {
   if (status == AuthorizationStatus::kInvalid && authorization.attempt &&
       authorization.attempt->error) {
     Error error = *authorization.attempt->error;
-    if (error.subject.empty()) error.subject = subject;
+    if (error.code != Code::kInternal) error.detail = subject + ": " + error.detail;
     return error;
   }
   return {Code::kUnauthorized,

@@ -1,0 +1,42 @@
+// JSON Web Signature as RFC 8555 §6.2 allows it: flattened, protected, one signature, our
+// algorithms.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "acme/json.h"
+#include "ca/base/bytes.h"
+#include "ca/public_key.h"
+
+namespace agentca::acme {
+
+inline constexpr std::array<std::string_view, 4> kJwsAlgorithms{"ES256", "ES384", "EdDSA", "RS256"};
+
+// The form is checked, the key judged; nothing is proven until Verify says so.
+struct Jws {
+  // kMalformed; kBadSignatureAlgorithm; kBadPublicKey for a `jwk` we do not accept.
+  static Result<Jws> Parse(std::string_view body);
+  // kMalformed: another key, another algorithm than the key's, or a wrong signature.
+  Status Verify(const ca::PublicKey& signer) const;
+
+  ca::SignatureAlgorithm algorithm;
+  std::optional<ca::PublicKey> jwk;  // exactly one of these
+  std::optional<std::string> kid;    // two is set
+  std::string url;
+  std::optional<std::string> nonce;  // base64url, §6.5.2
+  std::string payload;               // decoded; "" is that of POST-as-GET
+  std::string signing_input;         // RFC 7515 §5.2: BASE64URL(protected) "." BASE64URL(payload)
+  Bytes signature;                   // as in the JWS: ECDSA r ‖ s
+};
+
+// RFC 7517, RFC 8037: kBadPublicKey unless a public key that ca::PublicKey accepts. A private key
+// is refused, too: whoever sends one has lost it.
+Result<ca::PublicKey> ParseJwk(const JsonValue& jwk);
+
+// RFC 7638 with SHA-256, base64url.
+std::string Thumbprint(const ca::PublicKey& key);
+
+}  // namespace agentca::acme
