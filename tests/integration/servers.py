@@ -193,8 +193,11 @@ class AgentCa:
         self.serve_arguments = list(serve)
         self.log = self.directory.parent / f"{self.directory.name}.log"
         self.program = None
-        self.initialised = self.run("init", "--dir", self.directory, "--trust-domain",
-                                    "test.example", "--dns-name", "localhost", *init, check=True)
+        self.initialised = self.run(
+            "init", "--dir", self.directory, "--trust-domain", "test.example", "--dns-name",
+            "localhost", "--acme-listen", f"127.0.0.1:{self.acme_port}", "--http-listen",
+            f"127.0.0.1:{self.http_port}", "--external-url", self.acme_url,
+            "--http-external-url", self.http_url, *init, check=True)
 
     # -- command line --
     def run(self, *arguments, check=False, timeout=120):
@@ -227,17 +230,15 @@ class AgentCa:
 
     @property
     def root_file(self):
-        return self.directory / "root.pem"
+        return self.directory / "ca/root.pem"
 
     def serve_command(self):
         return [self.binary, "serve", "--dir", self.directory,
-                "--acme-listen", f"127.0.0.1:{self.acme_port}",
-                "--http-listen", f"127.0.0.1:{self.http_port}",
-                "--external-url", self.acme_url,
                 "--dns-resolver", self.challenges.resolver,
                 "--http01-port", self.challenges.http_port,
                 "--tls-alpn01-port", self.challenges.tls_port,
-                "--validation-allow", "127.0.0.0/8", *self.serve_arguments]
+                "--validation-allow", "127.0.0.0/8",
+                "--new-accounts-per-hour", "0", *self.serve_arguments]
 
     def start(self, wrapper=()):
         self.program = Program([*wrapper, *self.serve_command()], self.log)
@@ -278,10 +279,18 @@ class AgentCa:
             return 0
         return self.program.stop(deadline)
 
+    # -- what it leaves behind --
+    @property
+    def key_usage_log(self):
+        return self.directory / "log/key-usage.log"
+
+    @property
+    def audit_log(self):
+        return self.directory / "log/audit.log"
+
     def database(self):
         """A read-only look into the store."""
-        file = next((self.directory / "db").glob("*.sqlite*"))
-        return sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        return sqlite3.connect(f"file:{self.directory}/db/agentca.sqlite?mode=ro", uri=True)
 
 
 class Pebble:
