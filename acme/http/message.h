@@ -11,13 +11,16 @@
 
 namespace agentca::acme::http {
 
+// Header names compare without regard to case (ASCII; RFC 9110 §5.1).
+bool EqualNames(std::string_view a, std::string_view b);
+
 struct Request {
-  std::string method;          // "GET", as sent
-  std::string path;            // target before "?", as sent: not decoded, starts with "/"
-  std::string query;           // after "?", not decoded
+  std::string method;  // "GET", as sent
+  std::string path;    // target before "?", as sent: not decoded, starts with "/"
+  std::string query;   // after "?", not decoded
   std::vector<std::pair<std::string, std::string>> headers;  // names as sent
-  std::string body;            // octets
-  std::string remote_address;  // numeric, without port
+  std::string body;                                          // octets
+  std::string remote_address;                                // numeric, without port
   // The only value of a header (case-insensitive name); "" when absent. A second value of the same
   // name makes the edge refuse the request for the names handlers rely on.
   std::string_view Header(std::string_view name) const;

@@ -40,19 +40,19 @@ class TlsIdentity {
 };
 
 struct Limits {
-  size_t max_header = 16 * 1024;                     // octets of request line and header fields
+  size_t max_header = 16 * 1024;  // octets of request line and header fields
   size_t max_body = 128 * 1024;
   std::chrono::milliseconds request_deadline{10'000};  // handshake or first octet → whole request
   std::chrono::milliseconds write_deadline{10'000};
-  std::chrono::milliseconds idle_deadline{60'000};     // keep-alive, between requests
+  std::chrono::milliseconds idle_deadline{60'000};  // keep-alive, between requests
   // At the cap, the connection that has waited longest without completing a request is dropped to
   // admit the new one.
   size_t max_connections = 10'000;
 };
 
 struct ServerOptions {
-  std::string listen;                 // "ADDR:PORT" or "[V6]:PORT"; port 0 picks one
-  std::shared_ptr<TlsIdentity> tls;   // null: plain HTTP
+  std::string listen;                // "ADDR:PORT" or "[V6]:PORT"; port 0 picks one
+  std::shared_ptr<TlsIdentity> tls;  // null: plain HTTP
   Limits limits;
   int io_threads = 1;
 };

@@ -1,0 +1,172 @@
+#include "acme/http/channel.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+namespace agentca::acme::http {
+namespace {
+
+// OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE when the peer is gone.
+int DescriptorOf(BIO* bio) {
+  return static_cast<int>(reinterpret_cast<intptr_t>(BIO_get_data(bio)));
+}
+
+int BioWrite(BIO* bio, const char* data, int length) {
+  BIO_clear_retry_flags(bio);
+  const ssize_t n = ::send(DescriptorOf(bio), data, static_cast<size_t>(length), MSG_NOSIGNAL);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
+  return static_cast<int>(n);
+}
+
+int BioRead(BIO* bio, char* data, int length) {
+  BIO_clear_retry_flags(bio);
+  const ssize_t n = ::recv(DescriptorOf(bio), data, static_cast<size_t>(length), 0);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
+  return static_cast<int>(n);
+}
+
+long BioControl(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+int BioCreate(BIO* bio) {
+  BIO_set_init(bio, 1);
+  return 1;
+}
+
+const BIO_METHOD* SocketMethod() {
+  struct FreeMethod {
+    void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
+  };
+  static const std::unique_ptr<BIO_METHOD, FreeMethod> method = [] {
+    std::unique_ptr<BIO_METHOD, FreeMethod> made(
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE"));
+    if (made) {
+      BIO_meth_set_write(made.get(), BioWrite);
+      BIO_meth_set_read(made.get(), BioRead);
+      BIO_meth_set_ctrl(made.get(), BioControl);
+      BIO_meth_set_create(made.get(), BioCreate);
+    }
+    return made;
+  }();
+  return method.get();
+}
+
+constexpr int kMaxRecord = 16 * 1024;
+
+}  // namespace
+
+Channel::Channel(int descriptor, std::shared_ptr<SSL_CTX> context) : descriptor_(descriptor) {
+  if (!context) return;
+  ssl_.reset(SSL_new(context.get()));  // holds the context by its own reference
+  BIO* bio = BIO_new(SocketMethod());
+  if (!ssl_ || bio == nullptr) {
+    BIO_free(bio);
+    failed_ = true;
+    return;
+  }
+  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<intptr_t>(descriptor)));
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_accept_state(ssl_.get());
+}
+
+Channel::Outcome Channel::Explain(int ssl_result) {
+  switch (SSL_get_error(ssl_.get(), ssl_result)) {
+    case SSL_ERROR_WANT_READ:
+      return Outcome::kNeedsRead;
+    case SSL_ERROR_WANT_WRITE:
+      return Outcome::kNeedsWrite;
+    case SSL_ERROR_ZERO_RETURN:
+      return Outcome::kEnded;
+    default:
+      break;
+  }
+  failed_ = true;
+  ERR_clear_error();
+  return Outcome::kFailed;
+}
+
+Channel::Outcome Channel::Handshake() {
+  if (failed_) return Outcome::kFailed;
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  return result == 1 ? Outcome::kProgress : Explain(result);
+}
+
+Channel::Transfer Channel::Read(std::span<char> into) {
+  if (!ssl_) return Discard(into);
+  ERR_clear_error();
+  const int n = SSL_read(ssl_.get(), into.data(), static_cast<int>(into.size()));
+  if (n > 0) return {Outcome::kProgress, static_cast<size_t>(n)};
+  return {Explain(n)};
+}
+
+bool Channel::MayHaveMore(size_t octets, size_t asked) const {
+  return ssl_ ? SSL_has_pending(ssl_.get()) == 1 : octets == asked;
+}
+
+Channel::Transfer Channel::Write(ByteView head, ByteView body, std::span<char> scratch) {
+  return ssl_ ? WriteSecure(head, body, scratch) : WritePlain(head, body);
+}
+
+Channel::Transfer Channel::WritePlain(ByteView head, ByteView body) {
+  const auto vector = [](ByteView part) {
+    return iovec{const_cast<uint8_t*>(part.data()), part.size()};  // sendmsg does not write to it
+  };
+  iovec parts[2] = {vector(head), vector(body)};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  for (;;) {
+    const ssize_t n = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+    if (n >= 0) return {Outcome::kProgress, static_cast<size_t>(n)};
+    if (errno == EINTR) continue;
+    return {errno == EAGAIN ? Outcome::kNeedsWrite : Outcome::kFailed};
+  }
+}
+
+Channel::Transfer Channel::WriteSecure(ByteView head, ByteView body, std::span<char> scratch) {
+  if (failed_) return {Outcome::kFailed};
+  // A retried SSL_write must offer the same octets again: they depend on what is left alone.
+  ByteView next = head;
+  if (head.empty()) {
+    next = body.first(std::min<size_t>(body.size(), kMaxRecord));
+  } else if (!body.empty() && head.size() < scratch.size()) {
+    const size_t space = std::min<size_t>(scratch.size(), kMaxRecord);
+    const size_t from_head = std::min(head.size(), space);
+    const size_t from_body = std::min(body.size(), space - from_head);
+    std::memcpy(scratch.data(), head.data(), from_head);
+    std::memcpy(scratch.data() + from_head, body.data(), from_body);
+    next = AsBytes({scratch.data(), from_head + from_body});
+  }
+  ERR_clear_error();
+  const int n = SSL_write(ssl_.get(), next.data(), static_cast<int>(next.size()));
+  if (n > 0) return {Outcome::kProgress, static_cast<size_t>(n)};
+  return {Explain(n)};
+}
+
+void Channel::EndWriting() {
+  if (ssl_ && !failed_ && SSL_is_init_finished(ssl_.get())) {
+    ERR_clear_error();
+    (void)SSL_shutdown(ssl_.get());
+    ERR_clear_error();
+  }
+  (void)::shutdown(descriptor_, SHUT_WR);
+}
+
+Channel::Transfer Channel::Discard(std::span<char> scratch) {
+  for (;;) {
+    const ssize_t n = ::recv(descriptor_, scratch.data(), scratch.size(), 0);
+    if (n > 0) return {Outcome::kProgress, static_cast<size_t>(n)};
+    if (n == 0) return {Outcome::kEnded};
+    if (errno == EINTR) continue;
+    return {errno == EAGAIN ? Outcome::kNeedsRead : Outcome::kFailed};
+  }
+}
+
+}  // namespace agentca::acme::http

@@ -1,0 +1,52 @@
+// A non-blocking stream of octets over a connected socket, plain or TLS. TLS works on the socket
+// directly instead of through asio's ssl::stream, whose four 17 KB buffers a connection would keep
+// while idle.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "ca/base/bytes.h"
+
+namespace agentca::acme::http {
+
+class Channel {
+ public:
+  enum class Outcome { kProgress, kNeedsRead, kNeedsWrite, kEnded, kFailed };
+  struct Transfer {
+    Outcome outcome;
+    size_t octets = 0;  // with kProgress
+  };
+
+  // The descriptor stays the caller's and must outlive this. `context` null: plain.
+  Channel(int descriptor, std::shared_ptr<SSL_CTX> context);
+
+  bool secure() const { return ssl_ != nullptr; }
+  Outcome Handshake();
+  Transfer Read(std::span<char> into);
+  // True when a Read that gave `octets` of `asked` may be followed by another without waiting.
+  bool MayHaveMore(size_t octets, size_t asked) const;
+  // The concatenation of both; in one packet when it fits. With TLS, `scratch` is used to join.
+  Transfer Write(ByteView head, ByteView body, std::span<char> scratch);
+  // Says good-bye (close_notify, FIN) as far as that does not block.
+  void EndWriting();
+  // Raw octets thrown away while lingering. kProgress, kNeedsRead, kEnded or kFailed.
+  Transfer Discard(std::span<char> scratch);
+
+ private:
+  Transfer WritePlain(ByteView head, ByteView body);
+  Transfer WriteSecure(ByteView head, ByteView body, std::span<char> scratch);
+  Outcome Explain(int ssl_result);
+  struct FreeSsl {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+
+  const int descriptor_;
+  std::unique_ptr<SSL, FreeSsl> ssl_;
+  bool failed_ = false;  // SSL_shutdown must not follow a fatal error
+};
+
+}  // namespace agentca::acme::http

@@ -1,0 +1,76 @@
+// What all connections of one server share.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "acme/http/server.h"
+
+namespace agentca::acme::http {
+
+// Counts the handlers that run. Once closed it lets no more in, and Close returns when those inside
+// have left: after that nothing that a handler refers to is used any more.
+class Gate {
+ public:
+  bool Enter() {
+    std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    ++inside_;
+    return true;
+  }
+  void Leave() {
+    std::lock_guard lock(mutex_);
+    if (--inside_ == 0 && closed_) empty_.notify_all();
+  }
+  void Close() {
+    std::unique_lock lock(mutex_);
+    closed_ = true;
+    empty_.wait(lock, [this] { return inside_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;  // guards closed_, inside_
+  std::condition_variable empty_;
+  bool closed_ = false;
+  size_t inside_ = 0;
+};
+
+class Edge {
+ public:
+  Edge(ServerOptions options, WorkerPool& pool, Handler handler, Refusal refusal,
+       FastPath fast_path);
+
+  const Limits& limits() const { return options_.limits; }
+  std::shared_ptr<TlsIdentity> tls() const { return options_.tls; }
+  WorkerPool& pool() { return pool_; }
+  Gate& gate() { return gate_; }
+  bool draining() const { return draining_.load(std::memory_order_relaxed); }
+  void BeginDrain() { draining_.store(true, std::memory_order_relaxed); }
+
+  // Connections of all shards: counted when accepted, and when closed.
+  size_t connections() const { return connections_.load(std::memory_order_relaxed); }
+  void Opened() { connections_.fetch_add(1, std::memory_order_relaxed); }
+  void Closed();
+  bool AwaitQuiet(std::chrono::milliseconds deadline);  // true: no connection is left
+
+  // None of these throws: what a handler raises is logged and answered with a bare 500.
+  Response Handle(const Request& request) const;
+  std::optional<Response> HandleFast(const Request& request) const;
+  Response Refuse(int status, std::string_view detail) const;
+
+ private:
+  const ServerOptions options_;
+  WorkerPool& pool_;
+  const Handler handler_;
+  const Refusal refusal_;
+  const FastPath fast_path_;
+  Gate gate_;
+  std::atomic<bool> draining_{false};
+  std::atomic<size_t> connections_{0};
+  std::mutex quiet_mutex_;  // orders the last Closed before AwaitQuiet's wait
+  std::condition_variable quiet_;
+};
+
+}  // namespace agentca::acme::http

@@ -1,0 +1,235 @@
+#include "acme/http/request_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/http/basic_parser.hpp>
+#include <cstring>
+
+namespace agentca::acme::http {
+namespace {
+
+namespace beast = boost::beast;
+
+constexpr size_t kMaxRequestLine = 8 * 1024;
+constexpr size_t kMaxChunkExtensions = 1024;  // octets in one request; nobody needs any
+
+std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
+
+// RFC 9110 §5.3: only list-valued fields may repeat. These decide how a request is understood.
+constexpr std::array<std::string_view, 7> kSingletons = {
+    "Host",   "Content-Type",  "Content-Length",   "Transfer-Encoding",
+    "Expect", "Authorization", "If-Modified-Since"};
+
+bool IsDigits(std::string_view text) {
+  return !text.empty() && text.size() <= 18 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// reg-name, IP-literal and port (RFC 3986 §3.2.2) without user information.
+bool IsAuthority(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("-._~:[]%").find(c) != std::string_view::npos;
+  });
+}
+
+bool IsOriginForm(std::string_view target) {
+  return target.starts_with('/') && std::all_of(target.begin(), target.end(), [](char c) {
+           return c > ' ' && c < '\x7f' && c != '#';
+         });
+}
+
+}  // namespace
+
+HeadScanner::Verdict HeadScanner::Scan(std::string_view head) {
+  const auto fresh = head.substr(position_);
+  if (fresh.find('\0') != std::string_view::npos) return Verdict::kNul;
+  for (;;) {
+    const size_t feed = head.find('\n', position_);
+    const auto line =
+        head.substr(position_, feed == std::string_view::npos ? feed : feed - position_);
+    const size_t carriage = line.find('\r');
+    if (feed == std::string_view::npos) {
+      if (carriage != std::string_view::npos && carriage + 1 != line.size())
+        return Verdict::kBareReturn;
+      // A final CR is looked at again together with what follows it.
+      position_ = head.size() - (carriage != std::string_view::npos ? 1 : 0);
+      break;
+    }
+    if (carriage == std::string_view::npos) return Verdict::kBareLineFeed;
+    if (carriage + 1 != line.size()) return Verdict::kBareReturn;
+    const bool empty = feed == line_ + 1;
+    position_ = line_ = feed + 1;
+    if (empty) return Verdict::kComplete;
+    if (line_ < head.size() && (head[line_] == ' ' || head[line_] == '\t')) return Verdict::kFolded;
+  }
+  if (line_ > 0 && line_ < head.size() && (head[line_] == ' ' || head[line_] == '\t'))
+    return Verdict::kFolded;
+  return Verdict::kIncomplete;
+}
+
+// Beast knows the grammar and enforces the limits; this adds what it tolerates and we do not.
+class RequestReader::Parser final : public beast::http::basic_parser<true> {
+ public:
+  Parser(Request& request, Bounds bounds) : request_(request) {
+    // The head arrives complete and within bounds; a trailer section counts against the same limit.
+    header_limit(static_cast<std::uint32_t>(bounds.max_header + 4));
+    body_limit(bounds.max_body);
+    eager(true);
+  }
+  const std::string& complaint() const { return complaint_; }
+  bool http11() const { return http11_; }
+
+ private:
+  using ErrorCode = beast::error_code;
+
+  void Complain(std::string_view what, ErrorCode& ec) {
+    complaint_ = what;
+    ec = beast::http::error::bad_value;
+  }
+
+  void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
+                       int version, ErrorCode& ec) override {
+    http11_ = version >= 11;
+    const auto text = View(target);
+    if (!IsOriginForm(text)) return Complain("the request target is not a path", ec);
+    const size_t mark = text.find('?');
+    request_.method = View(method);
+    request_.path = text.substr(0, mark);
+    if (mark != std::string_view::npos) request_.query = text.substr(mark + 1);
+  }
+
+  void on_response_impl(int, beast::string_view, int, ErrorCode&) override {}
+
+  void on_field_impl(beast::http::field field, beast::string_view name, beast::string_view value,
+                     ErrorCode& ec) override {
+    if (header_done_) return;  // RFC 9110 §6.5.1: trailers are not merged into the header section
+    for (size_t i = 0; i < kSingletons.size(); ++i) {
+      if (!EqualNames(kSingletons[i], View(name))) continue;
+      if ((seen_ & (1u << i)) != 0)
+        return Complain("repeated header field " + std::string(kSingletons[i]), ec);
+      seen_ |= 1u << i;
+    }
+    CheckValue(field, View(value), ec);
+    if (!ec) request_.headers.emplace_back(View(name), View(value));
+  }
+
+  void CheckValue(beast::http::field name, std::string_view value, ErrorCode& ec) {
+    using beast::http::field;
+    if (name == field::content_length && !IsDigits(value))
+      return Complain("bad Content-Length", ec);
+    // RFC 9112 §6.1: we know no coding but chunked, and none at all in HTTP/1.0.
+    if (name == field::transfer_encoding && (!http11_ || !EqualNames(value, "chunked")))
+      return Complain("unsupported Transfer-Encoding", ec);
+    if (name == field::expect && !EqualNames(value, "100-continue"))
+      return Complain("unsupported expectation", ec);
+    if (name == field::host && !IsAuthority(value)) return Complain("bad Host", ec);
+  }
+
+  void on_header_impl(ErrorCode& ec) override {
+    header_done_ = true;
+    // RFC 9112 §3.2: a server must refuse an HTTP/1.1 request that lacks Host.
+    if (http11_ && (seen_ & 1u) == 0) Complain("the Host header field is missing", ec);
+  }
+
+  void on_body_init_impl(boost::optional<std::uint64_t> const& length, ErrorCode&) override {
+    if (length) request_.body.reserve(std::min<size_t>(static_cast<size_t>(*length), 16 * 1024));
+  }
+  std::size_t on_body_impl(beast::string_view octets, ErrorCode&) override {
+    request_.body.append(octets.data(), octets.size());
+    return octets.size();
+  }
+  void on_chunk_header_impl(std::uint64_t, beast::string_view extensions, ErrorCode& ec) override {
+    extension_octets_ += extensions.size();
+    if (extension_octets_ > kMaxChunkExtensions) Complain("too many chunk extensions", ec);
+  }
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view octets, ErrorCode&) override {
+    request_.body.append(octets.data(), octets.size());
+    return octets.size();
+  }
+  void on_finish_impl(ErrorCode&) override {}
+
+  Request& request_;
+  std::string complaint_;
+  unsigned seen_ = 0;
+  bool http11_ = true;
+  bool header_done_ = false;
+  size_t extension_octets_ = 0;
+};
+
+RequestReader::RequestReader(Bounds bounds, std::string remote_address)
+    : bounds_(bounds), remote_address_(std::move(remote_address)) {}
+RequestReader::~RequestReader() = default;
+
+void RequestReader::Reset() {
+  request_ = Request{};
+  scanner_ = HeadScanner{};
+  parser_.reset();
+}
+
+RequestReader::Progress RequestReader::Refuse(int status, std::string_view detail) {
+  status_ = status;
+  detail_ = detail;
+  keep_alive_ = false;
+  return Progress::kRefused;
+}
+
+RequestReader::Progress RequestReader::Consume(std::string& input) {
+  return parser_ ? ConsumeBody(input) : ConsumeHead(input);
+}
+
+RequestReader::Progress RequestReader::ConsumeHead(std::string& input) {
+  // RFC 9112 §2.2: one empty line before the request line is ignored.
+  if (scanner_.size() == 0 && input.starts_with("\r\n")) input.erase(0, 2);
+  const std::string_view head = std::string_view(input).substr(0, bounds_.max_header);
+  switch (scanner_.Scan(head)) {
+    case HeadScanner::Verdict::kNul:
+      return Refuse(400, "NUL in the request head");
+    case HeadScanner::Verdict::kBareLineFeed:
+      return Refuse(400, "a line ends without CR");
+    case HeadScanner::Verdict::kBareReturn:
+      return Refuse(400, "CR inside a line");
+    case HeadScanner::Verdict::kFolded:
+      return Refuse(400, "folded header field");
+    case HeadScanner::Verdict::kIncomplete:
+      if (!scanner_.past_first_line() &&
+          head.size() >= std::min(kMaxRequestLine, bounds_.max_header))
+        return Refuse(414, "the request line is too long");
+      if (head.size() >= bounds_.max_header) return Refuse(431, "the header fields are too long");
+      return Progress::kNeedMore;
+    case HeadScanner::Verdict::kComplete:
+      break;
+  }
+  parser_ = std::make_unique<Parser>(request_, bounds_);
+  request_.remote_address = remote_address_;
+  const Progress progress = Feed(input, scanner_.size());
+  if (progress != Progress::kNeedMore) return progress;
+  if (!input.empty()) return ConsumeBody(input);
+  return http11_ && !request_.Header("Expect").empty() ? Progress::kExpects : Progress::kNeedMore;
+}
+
+RequestReader::Progress RequestReader::ConsumeBody(std::string& input) {
+  if (input.empty()) return Progress::kNeedMore;
+  const Progress progress = Feed(input, input.size());
+  // What is left undigested is a chunk header or a trailer section without its end.
+  if (progress == Progress::kNeedMore && input.size() >= bounds_.max_header)
+    return Refuse(431, "the trailer fields are too long");
+  return progress;
+}
+
+RequestReader::Progress RequestReader::Feed(std::string& input, size_t octets) {
+  beast::error_code ec;
+  const size_t used = parser_->put(boost::asio::const_buffer(input.data(), octets), ec);
+  http11_ = parser_->http11();
+  input.erase(0, used);
+  if (ec == beast::http::error::body_limit) return Refuse(413, "the body is too large");
+  if (ec == beast::http::error::header_limit) return Refuse(431, "the header fields are too long");
+  if (ec && ec != beast::http::error::need_more)
+    return Refuse(400, parser_->complaint().empty() ? "malformed HTTP request"
+                                                    : std::string_view(parser_->complaint()));
+  if (!parser_->is_done()) return Progress::kNeedMore;
+  keep_alive_ = parser_->keep_alive();
+  return Progress::kComplete;
+}
+
+}  // namespace agentca::acme::http
