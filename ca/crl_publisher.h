@@ -2,6 +2,7 @@
 // once when something was. Published bytes were parsed and verified as a relying party would.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
@@ -44,6 +45,11 @@ class CrlPublisher {
   std::shared_ptr<const PublishedCrl> current() const;
 
  private:
+  Result<uint64_t> NextNumber(const PublishedCrl* last);
+  Result<PublishedCrl> Make(uint64_t number, Time now);
+  Status PublishGuarded();
+  bool Due() const;                             // call with mutex_
+  std::chrono::milliseconds UntilDue() const;  // call with mutex_
   void Run();
   const IssuerInfo issuer_;
   Signer& signer_;

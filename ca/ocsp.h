@@ -26,13 +26,26 @@ struct CertId {
   Bytes der;  // as the client wrote it; repeated in the answer byte for byte
 };
 
+// What a CertID says of an issuer (RFC 6960 §4.1.1): hashes of its DER Name and of its key's bits.
+struct IssuerHashes {
+  Bytes name;
+  Bytes key;
+};
+IssuerHashes HashIssuer(const Certificate& issuer, OcspHash hash);
+// The CertIDs by which clients may ask for `serial`: each has hash parameters NULL or absent.
+Bytes EncodeCertId(OcspHash hash, bool null_parameters, const IssuerHashes& issuer,
+                   const Serial& serial);
+// The CertID inside a request in the form that most clients send (one CertID, no version, name,
+// extension or signature), without parsing it; empty for every other request. RFC 9919 §3.1.
+ByteView PlainCertId(ByteView request);
+
 struct OcspRequest {
   std::vector<CertId> cert_ids;  // 1 to kMaxOcspCertIds
   std::optional<Bytes> nonce;    // 1 to kMaxOcspNonce octets
 };
 
-// kMalformed: not an OCSPRequest, too large, trailing data, unknown critical extension, no CertID,
-// unsupported hash, bad nonce length. The requestor's signature, if any, is ignored.
+// kMalformed: not an OCSPRequest, too large, trailing data, unknown critical extension, no CertID or
+// too many, unsupported hash, CertID not in DER, bad nonce length. The requestor's signature, if any, is ignored.
 Result<OcspRequest> ParseOcspRequest(ByteView der);
 
 enum class OcspCertState : uint8_t { kGood, kRevoked, kUnknown };
@@ -51,7 +64,8 @@ Bytes BuildResponseData(const PublicKey& responder_key, Time produced_at, Time t
                         Time next_update,
                         const std::vector<std::pair<CertId, SingleStatus>>& singles,
                         const std::optional<Bytes>& nonce);
-// Signs and wraps as a successful OCSPResponse; `delegate` is embedded as the only certificate.
+// Signs and wraps as a successful OCSPResponse; `delegate` is embedded as the only certificate, and
+// nothing when it is empty (signed by the issuer itself).
 Result<Bytes> MakeOcspResponse(ByteView response_data, Signer& signer, ByteView delegate);
 
 }  // namespace agentca::ca

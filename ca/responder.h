@@ -16,7 +16,7 @@ struct OcspAnswer {
   bool cacheable = false;   // no nonce, one CertID
   Time this_update{};
   Time next_update{};
-  std::string etag;         // strong: hash of der
+  std::string etag;         // strong, in quotes: hash of der
 };
 
 struct OcspSchedule {
@@ -42,10 +42,14 @@ class Responder {
   // I/O and without waiting: safe on an I/O thread. Null otherwise.
   std::shared_ptr<const OcspAnswer> Cached(ByteView request) const;
   // The full way: parse, look up, sign, cache. May block on store and signer. Never null.
-  // Unknown issuer or never-issued serial → unauthorized; store or signer away → tryLater.
+  // Unknown issuer or never-issued serial → unauthorized; store or signer away → tryLater, or the
+  // last answer as long as it has not expired (for requests that are cached).
   std::shared_ptr<const OcspAnswer> Answer(ByteView request);
   // Call for every revocation, also those learned from RevocationsSince.
+  // No answer whose status was read before it is kept after it.
   void Evict(const IssuerId&, const Serial&);
+  // The same for every serial: when revocations may have been missed.
+  void EvictAll();
 
  private:
   class State;

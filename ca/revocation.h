@@ -2,10 +2,13 @@
 // process on the same store made.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "ca/audit.h"
 #include "ca/certificate_store.h"
@@ -18,7 +21,8 @@ namespace agentca::ca {
 class Revoker {
  public:
   Revoker(CertificateStore& store, ChainedLog& audit);
-  // `requested_by` goes to the audit log: "account …", "certificate key", "operator".
+  // `requested_by` goes to the audit log: "account …", "certificate key", "operator". kNotFound and
+  // kAlreadyRevoked leave no event; a store that fails after the event leaves a second one.
   Status Revoke(const IssuerId&, const Serial&, Reason, std::string_view requested_by, Time now);
 
  private:
@@ -37,6 +41,8 @@ class RevocationWatcher {
   void Nudge();
 
  private:
+  Status Begin();
+  Status Look();
   void Run();
   CertificateStore& store_;
   Responder& responder_;
@@ -47,6 +53,7 @@ class RevocationWatcher {
   std::condition_variable wake_;
   bool nudged_ = false;
   bool stopping_ = false;
+  std::optional<int64_t> last_;  // the thread's alone: sequence of the last event seen
   std::thread thread_;
 };
 
