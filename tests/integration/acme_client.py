@@ -232,7 +232,7 @@ class Client:
         return self.nonces.pop()
 
     # -- signed requests --
-    def protected(self, url, **changes):
+    def protected(self, url, /, **changes):
         """The protected header for `url`; a change to None removes the member."""
         header = {"alg": self.key.alg, "nonce": self.nonce() if "nonce" not in changes else None,
                   "url": url}
@@ -255,12 +255,12 @@ class Client:
     def post_jws(self, url, jws, content_type=JOSE):
         return self.post_raw(url, compact(jws), content_type)
 
-    def post(self, url, payload=None, key=None, **protected):
+    def post(self, url, /, payload=None, key=None, **protected):
         """Signs and sends; whatever comes back. Keyword arguments change the protected header."""
         header = self.protected(url, **protected)
         return self.post_jws(url, self.sign(key or self.key, header, payload))
 
-    def must(self, url, payload=None, **protected):
+    def must(self, url, /, payload=None, **protected):
         """post, but an answer outside 2xx raises AcmeError."""
         response = self.post(url, payload, **protected)
         if response.status // 100 != 2:

@@ -11,7 +11,7 @@ from servers import AgentCa, Solver
 def test_18_every_successful_post_carries_a_nonce(client):
     """§6.5"""
     order = client.new_order(["point18.example.test"])
-    for response in (order, client.post(order.location), client.post(client.kid, {}),
+    for response in (order, client.post(order.location), client.post(client.kid, None),
                      client.post(order.json["authorizations"][0])):
         assert response.status // 100 == 2
         assert BASE64URL.fullmatch(response.nonce)
@@ -25,31 +25,31 @@ def test_19_errors_carry_a_fresh_nonce_that_works(client):
         assert response.status == 400
         assert BASE64URL.fullmatch(response.nonce) and response.nonce not in seen
         seen.add(response.nonce)
-    assert client.post(client.kid, {}, nonce=response.nonce).status == 200
+    assert client.post(client.kid, None, nonce=response.nonce).status == 200
 
 
 def test_20_bad_nonce_carries_a_usable_nonce(client):
     """§6.5"""
-    response = assert_problem(client.post(client.kid, {}, nonce="AAAA"), 400, "badNonce")
-    assert client.post(client.kid, {}, nonce=response.nonce).status == 200
+    response = assert_problem(client.post(client.kid, None, nonce="AAAA"), 400, "badNonce")
+    assert client.post(client.kid, None, nonce=response.nonce).status == 200
 
 
 def test_21_replayed_missing_and_foreign_nonces_are_bad_nonce(client):
     """§6.5"""
     used = client.nonce()
-    assert client.post(client.kid, {}, nonce=used).status == 200
-    assert_problem(client.post(client.kid, {}, nonce=used), 400, "badNonce")
-    assert_problem(client.post(client.kid, {}, nonce=None), 400, "badNonce")
+    assert client.post(client.kid, None, nonce=used).status == 200
+    assert_problem(client.post(client.kid, None, nonce=used), 400, "badNonce")
+    assert_problem(client.post(client.kid, None, nonce=None), 400, "badNonce")
     fresh = client.nonce()
     foreign = ("A" if fresh[-1] != "A" else "B").join([fresh[:-1], ""])
-    assert_problem(client.post(client.kid, {}, nonce=foreign), 400, "badNonce")
-    assert_problem(client.post(client.kid, {}, nonce=""), 400, "badNonce")
+    assert_problem(client.post(client.kid, None, nonce=foreign), 400, "badNonce")
+    assert_problem(client.post(client.kid, None, nonce=""), 400, "badNonce")
 
 
 def test_21_a_request_with_a_bad_signature_does_not_spend_the_nonce(client):
     """The nonce is spent after the signature was verified: a stranger cannot burn it."""
     nonce = client.nonce()
-    jws = client.sign(client.key, client.protected(client.kid, nonce=nonce), {})
+    jws = client.sign(client.key, client.protected(client.kid, nonce=nonce), None)
     assert client.post_jws(client.kid, flipped(jws)).status in (400, 403)
     assert client.post_jws(client.kid, jws).status == 200
 
@@ -57,7 +57,7 @@ def test_21_a_request_with_a_bad_signature_does_not_spend_the_nonce(client):
 def test_22_of_two_parallel_uses_exactly_one_wins(client, agentca):
     """§6.5"""
     for _ in range(10):
-        body = compact(client.sign(client.key, client.protected(client.kid), {}))
+        body = compact(client.sign(client.key, client.protected(client.kid), None))
         statuses, barrier = [], threading.Barrier(4)
 
         def shoot():
@@ -134,7 +134,7 @@ def test_27_every_answer_but_the_directory_links_to_the_index(client):
     """§7.1"""
     assert client.get(client.directory_url).links("index") == []
     order = client.new_order(["point27.example.test"])
-    for response in (order, client.post(order.location), client.post(client.kid, {}),
+    for response in (order, client.post(order.location), client.post(client.kid, None),
                      client.post(order.json["authorizations"][0]),
                      client.post(client.directory["newOrder"], {})):
         assert response.links("index") == [client.directory_url]

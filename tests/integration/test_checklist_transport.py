@@ -7,6 +7,7 @@ import json
 import pytest
 from acme_client import JOSE, Key, b64, compact
 from checklist import assert_problem
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
@@ -220,7 +221,6 @@ def test_ecdsa_signature_must_be_raw_of_exact_length(client):
     url = client.directory["newOrder"]
     header = client.protected(url)
     head, body = b64(compact(header)), b64(b"{}")
-    from cryptography.hazmat.primitives import hashes
     der = client.key.private.sign(f"{head}.{body}".encode(), ec.ECDSA(hashes.SHA256()))
     response = client.post_jws(url, {"protected": head, "payload": body, "signature": b64(der)})
     assert response.status in (400, 403)
