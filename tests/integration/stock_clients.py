@@ -222,7 +222,7 @@ class Uacme(StockClient):
         wait_for(lambda: "new worker starting" in self._ualpn.tail(), 30, "ualpn has a worker")
 
     def _file(self):
-        return self.directory / "d" / self._names[0] / "cert.pem"
+        return self.directory / "d" / self._names[0].removeprefix("*.") / "cert.pem"
 
     def close(self):
         if self._ualpn is not None:

@@ -1,0 +1,42 @@
+# Sourced by quickstart and check: Debian packages, and how they are installed.
+# shellcheck shell=bash disable=SC2034
+
+build_packages=(g++ make cmake ninja-build pkg-config ccache libssl-dev libboost-dev
+  libboost-program-options-dev libcpp-httplib-dev rapidjson-dev libpqxx-dev libsqlite3-dev libp11-dev
+  libp11-kit-dev libc-ares-dev libspdlog-dev)
+quickstart_packages=(softhsm2 certbot pebble openssl curl ca-certificates)
+test_packages=(git libgtest-dev libbenchmark-dev clang-14 libclang-rt-14-dev llvm-14 python3-pytest
+  python3-pytest-timeout python3-cryptography python3-requests lego dehydrated uacme gnutls-bin
+  nginx-light libnss3-tools opensc sqlite3 shellcheck mandoc strace jq)
+
+is_installed() {
+  [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# install_packages PACKAGE...: those that are missing; nothing to do needs no rights and no network.
+install_packages() {
+  local missing=() package root=() log status=0
+  for package; do
+    is_installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "installing: ${missing[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "apt needs root: run this with sudo" >&2; return 1; }
+    root=(sudo)
+  fi
+  log=$(mktemp)
+  {
+    "${root[@]}" apt-get update -q &&
+      "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+        "${missing[@]}"
+  } >"$log" 2>&1 </dev/null || status=$?
+  [ "$status" -eq 0 ] || { tail -n 40 "$log" >&2; echo "apt failed" >&2; }
+  rm -f "$log"
+  # Debian starts a web server as soon as it is installed; the tests start their own on loopback.
+  case " ${missing[*]} " in
+    *" nginx-light "*)
+      if [ -d /run/systemd/system ]; then "${root[@]}" systemctl disable --quiet --now nginx; fi ;;
+  esac
+  return "$status"
+}
