@@ -42,30 +42,27 @@ bool IsOriginForm(std::string_view target) {
 }  // namespace
 
 HeadScanner::Verdict HeadScanner::Scan(std::string_view head) {
-  const auto fresh = head.substr(position_);
-  if (fresh.find('\0') != std::string_view::npos) return Verdict::kNul;
   for (;;) {
+    // RFC 9112 §5.2: a line that starts with white space continues the one before.
+    if (line_ > 0 && line_ < head.size() && (head[line_] == ' ' || head[line_] == '\t'))
+      return Verdict::kFolded;
     const size_t feed = head.find('\n', position_);
-    const auto line =
-        head.substr(position_, feed == std::string_view::npos ? feed : feed - position_);
-    const size_t carriage = line.find('\r');
-    if (feed == std::string_view::npos) {
-      if (carriage != std::string_view::npos && carriage + 1 != line.size())
-        return Verdict::kBareReturn;
+    const bool ended = feed != std::string_view::npos;
+    const auto fresh = head.substr(position_, ended ? feed - position_ : feed);
+    if (fresh.find('\0') != std::string_view::npos) return Verdict::kNul;
+    const size_t carriage = fresh.find('\r');
+    const bool found = carriage != std::string_view::npos;
+    if (found && carriage + 1 != fresh.size()) return Verdict::kBareReturn;
+    if (!ended) {
       // A final CR is looked at again together with what follows it.
-      position_ = head.size() - (carriage != std::string_view::npos ? 1 : 0);
-      break;
+      position_ = head.size() - (found ? 1 : 0);
+      return Verdict::kIncomplete;
     }
-    if (carriage == std::string_view::npos) return Verdict::kBareLineFeed;
-    if (carriage + 1 != line.size()) return Verdict::kBareReturn;
+    if (!found) return Verdict::kBareLineFeed;
     const bool empty = feed == line_ + 1;
     position_ = line_ = feed + 1;
     if (empty) return Verdict::kComplete;
-    if (line_ < head.size() && (head[line_] == ' ' || head[line_] == '\t')) return Verdict::kFolded;
   }
-  if (line_ > 0 && line_ < head.size() && (head[line_] == ' ' || head[line_] == '\t'))
-    return Verdict::kFolded;
-  return Verdict::kIncomplete;
 }
 
 // Beast knows the grammar and enforces the limits; this adds what it tolerates and we do not.
