@@ -92,6 +92,15 @@ struct CertificateRequest {
   std::string owner;                   // opaque to the CA: the account; "" for our own certificates
 };
 
+// Both ends belong to the validity (RFC 5280 §4.1.2.5): a lifetime of L seconds is not_after −
+// not_before + 1. What was ordered is honoured exactly or refused (RFC 8555 §7.4, kMalformed); a
+// certificate never reaches outside [now − backdate, now + lifetime), whoever asks.
+struct Validity {
+  Time not_before;
+  Time not_after;
+};
+Result<Validity> ChooseValidity(const Profile&, const CertificateRequest&, Time now);
+
 // The TBSCertificate, or kBadCsr / kRejectedIdentifier / kBadPublicKey with the rule of the profile
 // that refused. `now` is the instant of issuance; notBefore = now − backdate unless ordered.
 Result<Bytes> BuildTbsCertificate(const Profile&, const IssuerInfo&, const CertificateRequest&,

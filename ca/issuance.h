@@ -19,6 +19,9 @@ class Issuance {
   Result<Certificate> Issue(const Profile&, const CertificateRequest&, Time now) const;
 
  private:
+  Result<Ticket> PrepareRecorded(const Profile&, const CertificateRequest&, Time now) const;
+  bool Abandon(const Serial&, std::string_view reference, const std::string& why, Time now) const;
+
   const Issuer& issuer_;
   CertificateStore& store_;
   ChainedLog& audit_;

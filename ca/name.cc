@@ -90,6 +90,16 @@ Status Check(const NamePart& part, const AttributeRule& rule) {
 
 }  // namespace
 
+std::string_view ToString(Attribute attribute) { return RuleOf(attribute).name; }
+
+std::optional<Attribute> AttributeFromString(std::string_view text) {
+  for (Attribute attribute :
+       {Attribute::kCommonName, Attribute::kOrganization, Attribute::kOrganizationalUnit,
+        Attribute::kSerialNumber, Attribute::kCountry})
+    if (text == ToString(attribute)) return attribute;
+  return std::nullopt;
+}
+
 // Name ::= SEQUENCE OF RelativeDistinguishedName
 // RelativeDistinguishedName ::= SET OF SEQUENCE { type OBJECT IDENTIFIER, value DirectoryString }
 Result<Bytes> EncodeName(const Name& name) {

@@ -1,14 +1,26 @@
 // Distinguished names as this CA writes them.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ca/base/bytes.h"
 
 namespace agentca::ca {
 
-enum class Attribute : uint8_t { kCommonName, kOrganization, kOrganizationalUnit, kSerialNumber, kCountry };
+enum class Attribute : uint8_t {
+  kCommonName,
+  kOrganization,
+  kOrganizationalUnit,
+  kSerialNumber,
+  kCountry
+};
+
+// "CN", "O", "OU", "serialNumber", "C": as profiles and RFC 4514 write them.
+std::string_view ToString(Attribute attribute);
+std::optional<Attribute> AttributeFromString(std::string_view text);
 
 struct NamePart {
   Attribute attribute;

@@ -67,8 +67,8 @@ inline std::string LastError() {
 }
 
 // DER of `object` by its i2d function.
-template <class T>
-Bytes Encode(int (*i2d)(T*, unsigned char**), T* object) {
+template <class T, class U>
+Bytes Encode(int (*i2d)(T*, unsigned char**), U* object) {
   const int length = i2d(object, nullptr);
   if (length <= 0) return {};
   Bytes out(static_cast<size_t>(length));

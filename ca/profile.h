@@ -12,29 +12,41 @@
 
 namespace agentca::ca {
 
+// Stands for the first DNS name of the request, as the whole value of a CN. The attribute is left
+// out when the name is longer than a CN may be, or when there is no DNS name.
+inline constexpr std::string_view kFirstDnsTemplate = "{first-dns}";
+
 // As the operator wrote it.
 struct RawProfile {
   std::string name;
-  std::vector<std::pair<std::string, std::string>> subject;  // ("O","Example"), ("CN","{first-dns}")
-  std::vector<std::string> key_usage;           // "digitalSignature", "keyEncipherment", …
-  std::vector<std::string> extended_key_usage;  // "serverAuth", "clientAuth", "OCSPSigning", or an OID
-  std::vector<std::string> allowed_keys;        // "p256", "p384", "ed25519", "rsa2048", "rsa3072", …
-  std::vector<std::string> policies;            // OIDs
+  std::vector<std::pair<std::string, std::string>>
+      subject;                         // ("O","Example"), ("CN","{first-dns}")
+  std::vector<std::string> key_usage;  // "digitalSignature", "keyEncipherment", …
+  std::vector<std::string>
+      extended_key_usage;                 // "serverAuth", "clientAuth", "OCSPSigning", or an OID
+  std::vector<std::string> allowed_keys;  // "p256", "p384", "ed25519", "rsa2048", "rsa3072", …
+  std::vector<std::string> policies;      // OIDs
   int64_t lifetime_seconds = 0;
   int64_t backdate_seconds = 0;
-  uint32_t max_names = 0;                       // 0: no names allowed (OCSP delegate)
+  uint32_t max_names = 0;  // 0: no names allowed (OCSP delegate)
   bool allow_wildcards = false;
   bool allow_ip_addresses = false;
-  bool ocsp_no_check = false;                   // id-pkix-ocsp-nocheck; then no AIA and no CRLDP
-  bool is_ca = false;                           // only `agentca init` uses such a profile
+  bool ocsp_no_check = false;  // id-pkix-ocsp-nocheck; then no AIA and no CRLDP
+  bool is_ca = false;          // only `agentca init` uses such a profile
   std::optional<int> path_length;
-  std::vector<std::string> permitted_dns;       // name constraints, CA profiles only
+  // Name constraints, CA profiles only. With them all IP addresses are excluded as well, unless
+  // allow_ip_addresses is set.
+  std::vector<std::string> permitted_dns;
 };
 
 struct AllowedKey {
   KeyType type;
   int min_bits;  // RSA only
 };
+
+// The bits of `wanted` that a key of this type can serve: key encipherment is RSA's, key agreement
+// is EC's. Certificates carry these, so that one profile can allow several key types.
+uint16_t KeyUsageFor(KeyType type, uint16_t wanted);
 
 class Profile {
  public:
@@ -52,6 +64,7 @@ class Profile {
   const std::vector<std::string>& extended_key_usage_oids() const { return eku_oids_; }
 
  private:
+  Profile() = default;
   RawProfile raw_;
   std::vector<AllowedKey> allowed_keys_;
   uint16_t key_usage_bits_ = 0;

@@ -1,0 +1,29 @@
+// The part of the lint that reads extensions.
+#pragma once
+
+#include <openssl/x509.h>
+
+#include <string>
+#include <vector>
+
+#include "ca/certificate.h"
+
+namespace agentca::ca {
+
+// What a certificate was meant to be, and where to write down in what it differs.
+struct LintContext {
+  const Profile& profile;
+  const IssuerInfo& issuer;
+  const CertificateRequest& request;
+  std::vector<std::string>& findings;
+
+  // Writes `finding` down unless `sound`; returns `sound`.
+  bool Expect(bool sound, std::string finding) const {
+    if (!sound) findings.push_back(std::move(finding));
+    return sound;
+  }
+};
+
+void LintExtensions(X509* x509, const LintContext& lint);
+
+}  // namespace agentca::ca
