@@ -1,15 +1,11 @@
 #include "ca/crl.h"
 
-#include <openssl/asn1.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
 #include <ctime>
-#include <memory>
 #include <optional>
 
 #include "ca/der.h"
+#include "ca/openssl.h"
 
 namespace agentca::ca {
 namespace {
@@ -23,11 +19,6 @@ constexpr std::string_view kAuthorityKeyIdentifier = "2.5.29.35";
 constexpr std::string_view kCrlNumber = "2.5.29.20";
 
 void Append(Bytes& out, ByteView more) { out.insert(out.end(), more.begin(), more.end()); }
-
-struct CrlDeleter {
-  void operator()(X509_CRL* crl) const { X509_CRL_free(crl); }
-};
-using CrlPtr = std::unique_ptr<X509_CRL, CrlDeleter>;
 
 Error Unfit(std::string_view why) { return Error{Code::kMalformed, "CRL: " + std::string(why)}; }
 
@@ -126,20 +117,12 @@ std::optional<Time> FromAsn1Time(const ASN1_TIME* time) {
   return Time(Seconds(timegm(&utc)));
 }
 
-CrlPtr ParseWhole(ByteView der) {
-  const unsigned char* at = der.data();
-  CrlPtr crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(der.size())));
-  if (crl && at != der.data() + der.size()) crl.reset();
-  return crl;
-}
-
 Result<CrlSummary> ReadHead(ByteView der) {
-  const CrlPtr crl = ParseWhole(der);
+  const auto crl = openssl::Decode<openssl::X509CrlPtr>(d2i_X509_CRL, der);
   if (!crl) return Unfit("has a head that does not parse");
   if (X509_CRL_get_version(crl.get()) != X509_CRL_VERSION_2) return Unfit("is not version 2");
-  const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> number(
-      static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl.get(), NID_crl_number, nullptr, nullptr)),
-      &ASN1_INTEGER_free);
+  const openssl::IntegerPtr number(static_cast<ASN1_INTEGER*>(
+      X509_CRL_get_ext_d2i(crl.get(), NID_crl_number, nullptr, nullptr)));
   CrlSummary summary{};
   if (!number || ASN1_INTEGER_get_uint64(&summary.number, number.get()) != 1)
     return Unfit("has no usable number");
@@ -162,7 +145,7 @@ std::optional<SignatureAlgorithm> AlgorithmOf(ByteView identifier) {
 }
 
 Status CheckWhole(ByteView der, size_t entries, const PublicKey& issuer_key) {
-  const CrlPtr crl = ParseWhole(der);
+  const auto crl = openssl::Decode<openssl::X509CrlPtr>(d2i_X509_CRL, der);
   if (!crl) return Unfit("does not parse");
   if (X509_CRL_verify(crl.get(), issuer_key.evp()) != 1) return Unfit("does not verify");
   const auto* revoked = X509_CRL_get_REVOKED(crl.get());
@@ -241,6 +224,7 @@ Bytes CrlBuilder::Finish(const IssuerInfo& issuer, uint64_t number, Time this_up
 }
 
 Result<CrlSummary> ParseCrl(ByteView der, const PublicKey& issuer_key) {
+  const openssl::ErrorScope errors;
   AGENTCA_ASSIGN(const Anatomy anatomy, Dissect(der));
   const auto algorithm = AlgorithmOf(anatomy.signature_algorithm);
   if (!algorithm || !issuer_key.Verify(*algorithm, anatomy.tbs, anatomy.signature))

@@ -1,15 +1,10 @@
 #include "ca/ocsp.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/ocsp.h>
-#include <openssl/x509.h>
-
 #include <algorithm>
-#include <memory>
 #include <string_view>
 
 #include "ca/der.h"
+#include "ca/openssl.h"
 #include "ca/signed_object.h"
 
 namespace agentca::ca {
@@ -20,16 +15,7 @@ constexpr std::string_view kOcspNonce = "1.3.6.1.5.5.7.48.1.2";
 constexpr std::string_view kSha1 = "1.3.14.3.2.26";
 constexpr std::string_view kSha256 = "2.16.840.1.101.3.4.2.1";
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using RequestPtr = std::unique_ptr<OCSP_REQUEST, Deleter<OCSP_REQUEST_free>>;
-using OctetStringPtr = std::unique_ptr<ASN1_OCTET_STRING, Deleter<ASN1_OCTET_STRING_free>>;
-using PublicKeyPtr = std::unique_ptr<X509_PUBKEY, Deleter<X509_PUBKEY_free>>;
+using OctetStringPtr = openssl::Owned<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free>;
 
 Error Malformed(std::string_view why) {
   return Error{Code::kMalformed, "OCSP request: " + std::string(why)};
@@ -86,11 +72,8 @@ Result<CertId> ReadCertId(OCSP_CERTID* id, ByteView request) {
   auto serial = Serial::FromBytes(View(number));
   if (!serial.ok()) return Malformed("impossible serial number");
 
-  unsigned char* encoded = nullptr;
-  const int size = i2d_OCSP_CERTID(id, &encoded);
-  if (size <= 0) return Error{Code::kInternal, "cannot encode a CertID"};
-  Bytes der(encoded, encoded + size);
-  OPENSSL_free(encoded);
+  Bytes der = openssl::Encode(i2d_OCSP_CERTID, id);
+  if (der.empty()) return Error{Code::kInternal, "cannot encode a CertID"};
   // The answer repeats these octets, so they must be the client's own: OpenSSL would also read BER.
   if (std::search(request.begin(), request.end(), der.begin(), der.end()) == request.end())
     return Malformed("CertID is not in DER");
@@ -104,9 +87,8 @@ Result<CertId> ReadCertId(OCSP_CERTID* id, ByteView request) {
 // 128 octets with the malformedRequest OCSPResponseStatus".
 Result<Bytes> ReadNonce(X509_EXTENSION* extension) {
   const ByteView value = View(X509_EXTENSION_get_data(extension));
-  const unsigned char* at = value.data();
-  const OctetStringPtr nonce(d2i_ASN1_OCTET_STRING(nullptr, &at, static_cast<long>(value.size())));
-  if (!nonce || at != value.data() + value.size()) return Malformed("nonce is no OCTET STRING");
+  const auto nonce = openssl::Decode<OctetStringPtr>(d2i_ASN1_OCTET_STRING, value);
+  if (!nonce) return Malformed("nonce is no OCTET STRING");
   const ByteView octets = View(nonce.get());
   if (octets.empty() || octets.size() > kMaxOcspNonce) return Malformed("bad nonce length");
   return ToBytes(octets);
@@ -170,9 +152,7 @@ Bytes EncodeStatus(const SingleStatus& status) {
 }  // namespace
 
 IssuerHashes HashIssuer(const Certificate& issuer, OcspHash hash) {
-  const Bytes& spki = issuer.key.spki();
-  const unsigned char* at = spki.data();
-  const PublicKeyPtr key(d2i_X509_PUBKEY(nullptr, &at, static_cast<long>(spki.size())));
+  const auto key = openssl::Decode<openssl::X509PubkeyPtr>(d2i_X509_PUBKEY, issuer.key.spki());
   const unsigned char* bits = nullptr;
   int length = 0;
   const bool read = key && X509_PUBKEY_get0_param(nullptr, &bits, &length, nullptr, key.get()) == 1;
@@ -200,15 +180,10 @@ ByteView PlainCertId(ByteView request) {
 
 Result<OcspRequest> ParseOcspRequest(ByteView der) {
   if (der.size() > kMaxOcspRequestSize) return Malformed("too large");
-  const unsigned char* at = der.data();
-  const RequestPtr request(d2i_OCSP_REQUEST(nullptr, &at, static_cast<long>(der.size())));
-  if (!request || at != der.data() + der.size()) {
-    ERR_clear_error();
-    return Malformed("is not an OCSPRequest");
-  }
-  auto out = Read(request.get(), der);
-  ERR_clear_error();
-  return out;
+  const openssl::ErrorScope errors;
+  const auto request = openssl::Decode<openssl::OcspRequestPtr>(d2i_OCSP_REQUEST, der);
+  if (!request) return Malformed("is not an OCSPRequest");
+  return Read(request.get(), der);
 }
 
 // OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, responseBytes [0] EXPLICIT … OPTIONAL }
