@@ -1,1 +1,147 @@
-// placeholder
+#include "acme/authorization.h"
+
+#include <algorithm>
+
+#include "acme/identifier.h"
+#include "acme/order_state.h"
+#include "acme/problem.h"
+
+namespace agentca::acme {
+namespace {
+
+constexpr std::string_view kProcessingRetryAfter = "1";
+
+// §8: flat, always with its token.
+void WriteChallenge(JsonWriter& json, const Links& links, const Authorization& authorization,
+                    ChallengeType type) {
+  json.BeginObject();
+  json.Member("type", ToString(type));
+  json.Member("url", links.Challenge(authorization.id, type));
+  json.Member("status", ToString(StatusOf(authorization, type)));
+  json.Member("token", authorization.token);
+  const auto& attempt = authorization.attempt;
+  if (attempt && attempt->type == type) {
+    if (attempt->validated_at) json.Member("validated", ToRfc3339(*attempt->validated_at));
+    if (attempt->error) {
+      json.Key("error");
+      WriteProblem(json, *attempt->error);
+    }
+  }
+  json.EndObject();
+}
+
+std::string AuthorizationJson(const Links& links, const Authorization& authorization, Time now) {
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("identifier");
+  WriteIdentifier(json, authorization.identifier);
+  json.Member("status", ToString(StatusOf(authorization, now)));
+  json.Member("expires", ToRfc3339(authorization.expires_at));
+  if (authorization.wildcard) json.Key("wildcard").Bool(true);  // §7.1.4: absent otherwise
+  json.Key("challenges").BeginArray();
+  for (const ChallengeType type : authorization.offered) {
+    // §7.1.4: a settled authorization shows the challenge that settled it.
+    const auto& attempt = authorization.attempt;
+    const bool settled = attempt && attempt->state != AttemptState::kProcessing;
+    if (!settled || attempt->type == type) WriteChallenge(json, links, authorization, type);
+  }
+  json.EndArray();
+  json.EndObject();
+  return std::move(json).Take();
+}
+
+bool IsProcessing(const Authorization& authorization) {
+  return authorization.attempt && authorization.attempt->state == AttemptState::kProcessing;
+}
+
+http::Response AuthorizationResponse(const Context& context, const Authorization& authorization,
+                                     Time now) {
+  http::Response response;
+  response.body = AuthorizationJson(context.links, authorization, now);
+  response.With("Content-Type", "application/json");
+  if (IsProcessing(authorization)) response.With("Retry-After", std::string(kProcessingRetryAfter));
+  return response;
+}
+
+http::Response ChallengeResponse(const Context& context, const Authorization& authorization,
+                                 ChallengeType type) {
+  JsonWriter json;
+  WriteChallenge(json, context.links, authorization, type);
+  http::Response response;
+  response.body = std::move(json).Take();
+  response.With("Content-Type", "application/json");
+  response.With("Link", "<" + context.links.Authorization(authorization.id) + ">;rel=\"up\"");
+  if (StatusOf(authorization, type) == ChallengeStatus::kProcessing) {  // §8.2
+    response.With("Retry-After", std::string(kProcessingRetryAfter));
+  }
+  return response;
+}
+
+Result<Authorization> FindOwnAuthorization(Context& context, const VerifiedRequest& request) {
+  auto authorization = context.memory.store.FindAuthorization(request.id(0));
+  if (!authorization.ok() && authorization.error().code == Code::kNotFound) {
+    return Error{Code::kNotFound, "there is no such authorization"};
+  }
+  if (authorization.ok() && authorization->account_id != request.account().id) {
+    return Error{Code::kUnauthorized, "the authorization belongs to another account"};
+  }
+  return authorization;
+}
+
+// A place in the queue comes first, so that a challenge that begins is validated, too.
+Result<http::Response> Begin(Context& context, const VerifiedRequest& request,
+                             const Authorization& authorization, ChallengeType type) {
+  auto place = context.validations.TryReserve();
+  if (!place) {
+    http::Response busy = ProblemResponse(503, "too many validations are waiting; try again later");
+    return busy;
+  }
+  AGENTCA_ASSIGN(Store::Started begun,
+                 context.memory.store.BeginChallenge(authorization.id, type, request.now()));
+  if (begun.started) {
+    context.validations.Start({begun.authorization, request.account().thumbprint},
+                              std::move(place));
+  }
+  return ChallengeResponse(context, begun.authorization, type);
+}
+
+}  // namespace
+
+Result<http::Response> HandleAuthorization(Context& context, const VerifiedRequest& request) {
+  AGENTCA_ASSIGN(const Authorization authorization, FindOwnAuthorization(context, request));
+  if (request.is_post_as_get()) {
+    return AuthorizationResponse(context, authorization, request.now());
+  }
+  AGENTCA_ASSIGN(const JsonDocument payload, request.ParsePayload());
+  AGENTCA_ASSIGN(const auto status, payload.root().OptionalString("status"));
+  if (status != "deactivated") {
+    return Error{Code::kMalformed, "the one change allowed is to the status \"deactivated\""};
+  }
+  AGENTCA_ASSIGN(const Authorization changed,
+                 context.memory.store.DeactivateAuthorization(authorization.id, request.now()));
+  return AuthorizationResponse(context, changed, request.now());
+}
+
+Result<http::Response> HandleChallenge(Context& context, const VerifiedRequest& request) {
+  AGENTCA_ASSIGN(const Authorization authorization, FindOwnAuthorization(context, request));
+  const auto type = ChallengeTypeFromString(request.id(1));
+  const auto& offered = authorization.offered;
+  if (!type || std::find(offered.begin(), offered.end(), *type) == offered.end()) {
+    return Error{Code::kNotFound, "there is no such challenge"};
+  }
+  if (request.is_post_as_get()) return ChallengeResponse(context, authorization, *type);
+  // §7.5.1: fields of the response object that we do not know are ignored.
+  AGENTCA_TRY(request.ParsePayload());
+  if (StatusOf(authorization, *type) != ChallengeStatus::kPending) {
+    return ChallengeResponse(context, authorization, *type);
+  }
+  if (StatusOf(authorization, request.now()) != AuthorizationStatus::kPending ||
+      authorization.attempt) {
+    return Error{Code::kMalformed,
+                 "the authorization is not pending, or another of its challenges "
+                 "is being validated"};
+  }
+  return Begin(context, request, authorization, *type);
+}
+
+}  // namespace agentca::acme

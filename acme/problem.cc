@@ -94,7 +94,8 @@ void WriteProblem(JsonWriter& json, const Error& error, int status) {
   json.EndObject();
 }
 
-http::Response MakeResponse(const Error& error, int status) {
+http::Response MakeResponse(const Error& error, int status,
+                            Seconds wait = Seconds(kRetryAfterSeconds)) {
   JsonWriter json;
   WriteProblem(json, error, status);
   http::Response response;
@@ -102,7 +103,7 @@ http::Response MakeResponse(const Error& error, int status) {
   response.body = std::move(json).Take();
   response.With("Content-Type", std::string(kProblemType));
   if (status == 503 || status == 429) {
-    response.With("Retry-After", std::to_string(kRetryAfterSeconds));
+    response.With("Retry-After", std::to_string(wait.count()));
   }
   return response;
 }
@@ -141,6 +142,11 @@ http::Response ProblemResponse(const Error& error) {
     response.With("Link", "<" + error.subject + ">;rel=\"terms-of-service\"");
   }
   return response;
+}
+
+http::Response RateLimitedResponse(std::string_view detail, Seconds wait) {
+  return MakeResponse({Code::kRateLimited, std::string(detail)}, KindOf(Code::kRateLimited).status,
+                      wait);
 }
 
 http::Response ProblemResponse(int status, std::string_view detail) {

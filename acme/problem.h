@@ -6,6 +6,7 @@
 
 #include "acme/http/message.h"
 #include "acme/json.h"
+#include "ca/base/clock.h"
 #include "ca/base/random.h"
 #include "ca/base/result.h"
 
@@ -34,6 +35,8 @@ std::string ProblemJson(const Error& error);
 // A response with the status of the table; with Retry-After where the code asks for one and, for
 // kUserActionRequired (`subject`: URL of the terms), `instance` and the link of §7.3.3.
 http::Response ProblemResponse(const Error& error);
+// 429 with the time to wait (§6.6).
+http::Response RateLimitedResponse(std::string_view detail, Seconds wait);
 // For requests that the network edge refused.
 http::Response ProblemResponse(int status, std::string_view detail);
 

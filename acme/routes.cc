@@ -1,1 +1,166 @@
-// placeholder
+#include "acme/routes.h"
+
+#include <array>
+
+#include "acme/account.h"
+#include "acme/authorization.h"
+#include "acme/directory.h"
+#include "acme/finalize.h"
+#include "acme/key_change.h"
+#include "acme/order.h"
+#include "acme/problem.h"
+#include "acme/revocation.h"
+
+namespace agentca::acme {
+namespace {
+
+using SignedHandler = Result<http::Response> (*)(Context&, const VerifiedRequest&);
+using OpenHandler = http::Response (*)(const Context&);
+
+enum class Payload : uint8_t {
+  kEmpty,   // POST-as-GET only (RFC 8555 §6.3)
+  kObject,  // never POST-as-GET
+  kEither,  // looks without a payload, acts with one
+};
+
+struct Route {
+  std::string_view path;  // "*" stands for one segment
+  KeyRule key;            // who may sign a POST
+  Payload payload;
+  SignedHandler on_post;
+  OpenHandler on_get = nullptr;  // without signature; null: 405
+};
+
+// A POST to anything here is answered by its handler only after Authenticator was satisfied by the
+// `key` rule. Nothing but the directory and nonces is there for those who do not sign.
+constexpr std::array<Route, 13> kRoutes{{
+    {"/directory", KeyRule::kKid, Payload::kEmpty, HandleDirectory, DirectoryResponse},
+    {"/acme/new-nonce", KeyRule::kKid, Payload::kEmpty, HandleNewNonce, NonceResponse},
+    {"/acme/new-account", KeyRule::kJwk, Payload::kObject, HandleNewAccount},
+    {"/acme/account/*", KeyRule::kKid, Payload::kEither, HandleAccount},
+    {"/acme/account/*/orders", KeyRule::kKid, Payload::kEmpty, HandleOrderList},
+    {"/acme/key-change", KeyRule::kKid, Payload::kObject, HandleKeyChange},
+    {"/acme/new-order", KeyRule::kKid, Payload::kObject, HandleNewOrder},
+    {"/acme/order/*", KeyRule::kKid, Payload::kEmpty, HandleOrder},
+    {"/acme/order/*/finalize", KeyRule::kKid, Payload::kObject, HandleFinalize},
+    {"/acme/order/*/certificate", KeyRule::kKid, Payload::kEmpty, HandleCertificate},
+    {"/acme/authz/*", KeyRule::kKid, Payload::kEither, HandleAuthorization},
+    {"/acme/challenge/*/*", KeyRule::kKid, Payload::kEither, HandleChallenge},
+    {"/acme/revoke-cert", KeyRule::kEither, Payload::kObject, HandleRevocation},
+}};
+
+constexpr std::string_view kDirectoryPath = kRoutes[0].path;
+constexpr std::string_view kNoncePath = kRoutes[1].path;
+
+// The segment at the front of `path`, which is then shortened by it and the "/" before it.
+std::string_view TakeSegment(std::string_view& path) {
+  path.remove_prefix(1);
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+// The variable parts of `path`, or nullopt when it is not of the route.
+std::optional<std::vector<std::string>> Match(const Route& route, std::string_view path) {
+  std::vector<std::string> ids;
+  std::string_view pattern = route.path;
+  while (!pattern.empty() && path.starts_with('/')) {
+    const std::string_view expected = TakeSegment(pattern);
+    const std::string_view segment = TakeSegment(path);
+    if (expected == "*" && !segment.empty()) {
+      ids.emplace_back(segment);
+    } else if (expected != segment) {
+      return std::nullopt;
+    }
+  }
+  if (!pattern.empty() || !path.empty()) return std::nullopt;
+  return ids;
+}
+
+Status CheckPayload(const VerifiedRequest& request, Payload rule) {
+  if (rule == Payload::kEmpty && !request.is_post_as_get()) {
+    return Error{Code::kMalformed, "the payload of a POST-as-GET must be empty"};
+  }
+  if (rule == Payload::kObject && request.is_post_as_get()) {
+    return Error{Code::kMalformed, "payload must be a JSON object"};
+  }
+  return {};
+}
+
+bool IsGet(const http::Request& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
+http::Response NotAllowed(const Route& route) {
+  http::Response response =
+      ProblemResponse(Error{Code::kMethodNotAllowed, "this resource needs a signed POST"});
+  response.With("Allow", route.on_get == nullptr ? "POST" : "GET, HEAD, POST");
+  return response;
+}
+
+}  // namespace
+
+Router::Router(Context& context, Nonces& nonces)
+    : context_(context), nonces_(nonces), authenticator_(context.accounts, nonces, context.links) {}
+
+http::Response Router::Handle(const http::Request& request) {
+  if (auto open = HandleOpen(request)) return *std::move(open);
+  auto response = Dispatch(request);
+  return Complete(request, response.ok() ? std::move(response).value()
+                                         : ErrorResponse(std::move(response).error()));
+}
+
+Result<http::Response> Router::Dispatch(const http::Request& request) {
+  for (const Route& route : kRoutes) {
+    auto ids = Match(route, request.path);
+    if (!ids) continue;
+    if (request.method != "POST") return NotAllowed(route);
+    AGENTCA_ASSIGN(const VerifiedRequest verified,
+                   authenticator_.Authenticate(request, route.key, *std::move(ids),
+                                               context_.world.clock.Now()));
+    AGENTCA_TRY(CheckPayload(verified, route.payload));
+    return route.on_post(context_, verified);
+  }
+  return Error{Code::kNotFound, "there is no such resource"};
+}
+
+std::optional<http::Response> Router::HandleOpen(const http::Request& request) {
+  if (!IsGet(request)) return std::nullopt;
+  for (const Route& route : kRoutes) {
+    if (route.on_get == nullptr || route.path != request.path) continue;
+    http::Response response = route.on_get(context_);
+    // §7.2: "200 (OK) for HEAD, 204 (No Content) for GET" of newNonce.
+    if (request.method == "HEAD") response.status = 200;
+    return Complete(request, std::move(response));
+  }
+  return std::nullopt;
+}
+
+http::Response Router::Refuse(int status, std::string_view detail) {
+  http::Request unknown;
+  unknown.method = "POST";  // it may have been one: a fresh nonce does no harm
+  return Complete(unknown, ProblemResponse(status, detail));
+}
+
+http::Response Router::Complete(const http::Request& request, http::Response response) {
+  if (request.method == "POST" || request.path == kNoncePath) {
+    response.With("Replay-Nonce", nonces_.Issue());
+  }
+  if (request.path != kDirectoryPath) {
+    response.With("Link", "<" + context_.links.Directory() + ">;rel=\"index\"");
+  }
+  response.With("Cache-Control", "no-store");
+  if (request.method == "HEAD") response.body.clear();
+  return response;
+}
+
+http::Response Router::ErrorResponse(Error error) {
+  const Error disclosed = Disclose(std::move(error), context_.world.random);
+  http::Response response = ProblemResponse(disclosed);
+  if (disclosed.code == Code::kAccountKeyInUse) {  // §7.3.5: whose key it is
+    response.With("Location", context_.links.Account(disclosed.subject));
+  }
+  return response;
+}
+
+}  // namespace agentca::acme

@@ -1,6 +1,7 @@
 // The ACME server without the network: HTTP request in, response out.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,13 +23,13 @@ namespace agentca::acme {
 struct Policy {
   std::vector<std::string> allow_names;  // suffixes; empty: every name that validates
   bool allow_ip_identifiers = true;
-  size_t max_identifiers = 100;          // per order
+  size_t max_identifiers = 100;  // per order
   Seconds order_lifetime{24 * 3600};
   Seconds authorization_lifetime{24 * 3600};
-  std::string terms_of_service;          // URL; "": none asked for
+  std::string terms_of_service;  // URL; "": none asked for
   std::string website;
-  uint32_t new_accounts_per_hour = 1'000;    // per client address; 0: unlimited
-  uint32_t new_orders_per_hour = 100'000;    // per account; 0: unlimited
+  uint32_t new_accounts_per_hour = 1'000;  // per client address; 0: unlimited
+  uint32_t new_orders_per_hour = 100'000;  // per account; 0: unlimited
 };
 
 // Everything a Service talks to; the references outlive it. Grouped by what they are for.
@@ -39,8 +40,8 @@ struct Memory {
 };
 struct Authority {
   const ca::Issuance& issuance;
-  const ca::Profile& profile;          // for certificates ordered through ACME
-  const ca::KeyProvider& keys;         // Healthy(): refuse before BeginFinalize while it is not
+  const ca::Profile& profile;   // for certificates ordered through ACME
+  const ca::KeyProvider& keys;  // Healthy(): refuse before BeginFinalize while it is not
   ca::Revoker& revoker;
   std::function<void()> on_revoked;    // RevocationWatcher::Nudge
   std::vector<std::string> chain_pem;  // issuing certificate first; root not included
@@ -52,7 +53,7 @@ struct World {
 struct ValidationOptions {
   size_t threads = 32;
   size_t queue = 4'096;
-  int attempts = 3;                    // §8.2: tries for causes that can pass (connection, DNS)
+  int attempts = 3;  // §8.2: tries for causes that can pass (connection, DNS)
   std::chrono::milliseconds retry_delay{1'000};  // doubled each time
 };
 
@@ -62,7 +63,8 @@ class Service {
   Service(Memory memory, Authority authority, World world,
           std::vector<std::unique_ptr<Verifier>> verifiers, Policy policy, Links links,
           ValidationOptions validation);
-  ~Service();  // finishes validations under way, drops those that wait (the next start takes them up)
+  ~Service();  // finishes validations under way, drops those that wait (the next start takes them
+               // up)
 
   http::Response Handle(const http::Request& request);
   // For requests the edge refused: a problem document with a fresh nonce.

@@ -1,0 +1,33 @@
+// From an HTTP request to its handler, by one table (routes.cc) that is the security policy.
+#pragma once
+
+#include <optional>
+
+#include "acme/context.h"
+#include "acme/http/message.h"
+#include "acme/nonce.h"
+#include "acme/verified_request.h"
+
+namespace agentca::acme {
+
+// Thread-safe. Adds what every response carries: a nonce (§6.5), the link to the directory (§7.1)
+// and Cache-Control; turns errors into problem documents and internal ones into incident numbers.
+class Router {
+ public:
+  Router(Context& context, Nonces& nonces);
+  http::Response Handle(const http::Request& request);
+  // Directory and newNonce by GET or HEAD; nullopt for the rest. Does no I/O.
+  std::optional<http::Response> HandleOpen(const http::Request& request);
+  http::Response Refuse(int status, std::string_view detail);
+
+ private:
+  Result<http::Response> Dispatch(const http::Request& request);
+  http::Response Complete(const http::Request& request, http::Response response);
+  http::Response ErrorResponse(Error error);
+
+  Context& context_;
+  Nonces& nonces_;
+  const Authenticator authenticator_;
+};
+
+}  // namespace agentca::acme

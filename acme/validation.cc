@@ -1,0 +1,152 @@
+#include "acme/validation.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "acme/problem.h"
+#include "ca/base/log.h"
+
+namespace agentca::acme {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstPause{100};
+constexpr milliseconds kLongestPause{30'000};
+
+// Causes that time may cure (RFC 8555 §8.2). A TXT record may still be on its way to our resolver.
+bool MayPass(Code code, ChallengeType type) {
+  return code == Code::kConnection || code == Code::kDns ||
+         (code == Code::kIncorrectResponse && type == ChallengeType::kDns01);
+}
+
+Result<Proof> RunVerifier(const Verifier& verifier, const Evidence& evidence) {
+  try {  // a last line: verifiers catch what they raise
+    return verifier.Verify(evidence);
+  } catch (const std::exception& e) {
+    return Error{Code::kInternal, std::string("verifier threw: ") + e.what()};
+  }
+}
+
+}  // namespace
+
+struct ValidationQueue::Job {
+  Authorization authorization;
+  ChallengeType type;
+  std::string key_authorization;
+  Place place;
+  int tries = 0;
+  Result<Proof> outcome = Error{};  // of the last try, disclosed
+  bool audited = false;
+  milliseconds pause = kFirstPause;  // before the next attempt to settle
+};
+
+ValidationQueue::ValidationQueue(Memory memory, World world,
+                                 std::vector<std::unique_ptr<Verifier>> verifiers,
+                                 ValidationOptions options)
+    : memory_(memory),
+      world_(world),
+      verifiers_(std::move(verifiers)),
+      options_(options),
+      places_taken_(std::make_shared<std::atomic<size_t>>(0)),
+      tasks_(options.threads) {}
+
+ValidationQueue::~ValidationQueue() = default;
+
+const Verifier* ValidationQueue::VerifierOf(ChallengeType type) const {
+  const auto found = std::find_if(verifiers_.begin(), verifiers_.end(), [type](const auto& each) {
+    return each->name() == ToString(type);
+  });
+  return found == verifiers_.end() ? nullptr : found->get();
+}
+
+bool ValidationQueue::Offers(ChallengeType type) const { return VerifierOf(type) != nullptr; }
+
+ValidationQueue::Place ValidationQueue::TryReserve() {
+  auto taken = places_taken_;
+  if (taken->fetch_add(1) >= options_.queue) {
+    taken->fetch_sub(1);
+    return nullptr;
+  }
+  return {taken.get(), [taken](void*) { taken->fetch_sub(1); }};
+}
+
+void ValidationQueue::Start(PendingValidation validation, Place place) {
+  auto job = std::make_shared<Job>();
+  job->authorization = std::move(validation.authorization);
+  job->type = job->authorization.attempt->type;
+  job->key_authorization = job->authorization.token + "." + validation.thumbprint;  // §8.1
+  job->place = std::move(place);
+  tasks_.Run([this, job] { Verify(job); });
+}
+
+void ValidationQueue::Verify(const std::shared_ptr<Job>& job) {
+  static constexpr std::string_view kEmptyObject = "{}";
+  const Verifier* verifier = VerifierOf(job->type);
+  if (verifier == nullptr) {  // switched off since the challenge began
+    job->outcome = Error{Code::kUnauthorized, "this challenge type is no longer offered"};
+    return Settle(job);
+  }
+  const Evidence evidence{job->authorization.identifier, job->authorization.token,
+                          job->key_authorization, AsBytes(kEmptyObject), world_.clock.Now()};
+  job->outcome = RunVerifier(*verifier, evidence);
+  ++job->tries;
+
+  if (job->outcome.ok()) {
+    const auto& proven = job->outcome->proven;
+    if (std::find(proven.begin(), proven.end(), evidence.identifier) == proven.end()) {
+      job->outcome = Error{Code::kUnauthorized, "the challenge did not prove this identifier"};
+    }
+    return Settle(job);
+  }
+  const Error error = Disclose(job->outcome.error(), world_.random);
+  job->outcome = error;
+  if (MayPass(error.code, job->type) && job->tries < options_.attempts) return TryAgain(job, error);
+  Settle(job);
+}
+
+void ValidationQueue::TryAgain(const std::shared_ptr<Job>& job, const Error& error) {
+  const Status recorded = memory_.store.RecordRetry(job->authorization.id, error);
+  if (!recorded.ok()) {
+    if (recorded.error().code == Code::kConflict) return;  // deactivated meanwhile
+    Log(Level::kWarning, "a validation's retry was not recorded",
+        {{"authorization", job->authorization.id}, {"detail", recorded.error().detail}});
+  }
+  const auto delay = options_.retry_delay * (1 << std::min(job->tries - 1, 10));
+  tasks_.RunAfter(delay, [this, job] { Verify(job); });
+}
+
+Status ValidationQueue::Record(Job& job) {
+  const Time now = world_.clock.Now();
+  const Authorization& authorization = job.authorization;
+  const std::string result =
+      job.outcome.ok() ? "valid" : std::string(KindOf(job.outcome.error().code).type);
+  const std::string identifier =
+      std::string(ToString(authorization.identifier.type)) + ":" + authorization.identifier.value;
+  if (!job.audited) {
+    AGENTCA_TRY(memory_.audit.Append("validation",
+                                     {{"account", authorization.account_id},
+                                      {"authorization", authorization.id},
+                                      {"identifier", identifier},
+                                      {"challenge", ToString(job.type)},
+                                      {"result", result}},
+                                     now));
+    job.audited = true;
+  }
+  return memory_.store.FinishChallenge(authorization.id, job.outcome, now);
+}
+
+void ValidationQueue::Settle(const std::shared_ptr<Job>& job) {
+  const Status recorded = Record(*job);
+  if (recorded.ok()) return;
+  const Code code = recorded.error().code;
+  // Settled already (an earlier call persisted although it failed), deactivated, or gone.
+  if (code == Code::kConflict || code == Code::kNotFound) return;
+  Log(Level::kError, "a validation could not be settled yet",
+      {{"authorization", job->authorization.id}, {"detail", recorded.error().detail}});
+  const milliseconds pause = job->pause;
+  job->pause = std::min(pause * 2, kLongestPause);
+  tasks_.RunAfter(pause, [this, job] { Settle(job); });
+}
+
+}  // namespace agentca::acme

@@ -1,0 +1,50 @@
+// Challenges under way: verified on threads of their own, tried again, settled in the store.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "acme/service.h"
+#include "acme/task_queue.h"
+
+namespace agentca::acme {
+
+// Thread-safe. A validation that was accepted is settled, whatever becomes of store and audit log
+// meanwhile: it waits for them, with growing pauses. Only the end of the process interrupts it, and
+// then the next start takes it up.
+class ValidationQueue {
+ public:
+  // References outlive this. The destructor finishes verifications under way.
+  ValidationQueue(Memory memory, World world, std::vector<std::unique_ptr<Verifier>> verifiers,
+                  ValidationOptions options);
+  ~ValidationQueue();
+
+  bool Offers(ChallengeType type) const;  // there is a verifier for it
+
+  // A place in the queue, taken before the challenge begins, so that none begins in vain. Freed
+  // with the last copy.
+  using Place = std::shared_ptr<void>;
+  Place TryReserve();  // null: full
+  // `validation.authorization.attempt` is processing. Recovery may pass no place.
+  void Start(PendingValidation validation, Place place);
+
+ private:
+  struct Job;
+  const Verifier* VerifierOf(ChallengeType type) const;
+  void Verify(const std::shared_ptr<Job>& job);
+  void TryAgain(const std::shared_ptr<Job>& job, const Error& error);
+  void Settle(const std::shared_ptr<Job>& job);
+  Status Record(Job& job);  // audit log, then store
+
+  const Memory memory_;
+  const World world_;
+  const std::vector<std::unique_ptr<Verifier>> verifiers_;
+  const ValidationOptions options_;
+  std::shared_ptr<std::atomic<size_t>> places_taken_;
+  TaskQueue tasks_;  // last: its threads use the rest
+};
+
+}  // namespace agentca::acme
