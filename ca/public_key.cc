@@ -216,14 +216,30 @@ openssl::DigestContextPtr BeginVerify(EVP_PKEY* key, const char* digest) {
   return context;
 }
 
-openssl::PkeyPtr FromParameters(const char* type, OSSL_PARAM_BLD* builder) {
+openssl::PkeyPtr FromParameters(const char* type, int selection, OSSL_PARAM_BLD* builder) {
   const openssl::ParamsPtr parameters(OSSL_PARAM_BLD_to_param(builder));
   const openssl::PkeyContextPtr context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
   EVP_PKEY* key = nullptr;
   if (!parameters || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1)
+      EVP_PKEY_fromdata(context.get(), &key, selection, parameters.get()) != 1)
     return nullptr;
   return openssl::PkeyPtr(key);
+}
+
+openssl::PkeyPtr MakeEmptyKey(const Curve& curve) {
+  const openssl::ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
+  if (!builder || OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME,
+                                                  curve.group, 0) != 1)
+    return nullptr;
+  return FromParameters("EC", EVP_PKEY_KEY_PARAMETERS, builder.get());
+}
+
+// A key with the curve's parameters and no point. Copying it is far cheaper than looking the curve
+// up for every key.
+const EVP_PKEY* EmptyKey(KeyType type) {
+  static const openssl::PkeyPtr kP256 = MakeEmptyKey(kCurves[0]);
+  static const openssl::PkeyPtr kP384 = MakeEmptyKey(kCurves[1]);
+  return type == KeyType::kP256 ? kP256.get() : kP384.get();
 }
 
 }  // namespace
@@ -280,22 +296,29 @@ struct PublicKey::Rep {
   openssl::DigestContextPtr verifier;
 };
 
-Result<PublicKey> PublicKey::Judge(EVP_PKEY* owned) {
+Result<PublicKey> PublicKey::Make(EVP_PKEY* owned, KeyType type, ByteView algorithm,
+                                  ByteView key_bits) {
   openssl::PkeyPtr key(owned);
   const openssl::ErrorScope errors;
-  AGENTCA_ASSIGN(Anatomy anatomy, Dissect(key.get()));
   Bytes key_identifier(SHA_DIGEST_LENGTH);
-  SHA1(anatomy.key_bits.data(), anatomy.key_bits.size(), key_identifier.data());
-  Bytes spki = MakeSpki(anatomy.algorithm, anatomy.key_bits);
+  SHA1(key_bits.data(), key_bits.size(), key_identifier.data());
+  Bytes spki = MakeSpki(algorithm, key_bits);
   const Sha256Digest spki_sha256 = Sha256(spki);
-  const char* const digest = SuiteOf(UsualAlgorithm(anatomy.type), anatomy.type).digest;
+  const char* const digest = SuiteOf(UsualAlgorithm(type), type).digest;
   openssl::DigestContextPtr verifier = BeginVerify(key.get(), digest);
   if (!verifier)
     return Error{Code::kInternal, "cannot verify with a public key: " + openssl::LastError()};
   const int bits = EVP_PKEY_get_bits(key.get());
-  return PublicKey(std::make_shared<const Rep>(
-      Rep{std::move(key), anatomy.type, bits, std::move(spki), spki_sha256,
-          std::move(key_identifier), std::move(verifier)}));
+  return PublicKey(
+      std::make_shared<const Rep>(Rep{std::move(key), type, bits, std::move(spki), spki_sha256,
+                                      std::move(key_identifier), std::move(verifier)}));
+}
+
+Result<PublicKey> PublicKey::Judge(EVP_PKEY* owned) {
+  openssl::PkeyPtr key(owned);
+  const openssl::ErrorScope errors;
+  AGENTCA_ASSIGN(const Anatomy anatomy, Dissect(key.get()));
+  return Make(key.release(), anatomy.type, anatomy.algorithm, anatomy.key_bits);
 }
 
 Result<PublicKey> PublicKey::FromSpki(ByteView der) {
@@ -324,17 +347,13 @@ Result<PublicKey> PublicKey::FromEcPoint(KeyType curve, ByteView x, ByteView y) 
   if (x.size() != known.field_size || y.size() != known.field_size)
     return Bad("EC coordinate of the wrong length");
   const openssl::ErrorScope errors;
+  openssl::PkeyPtr key(EVP_PKEY_dup(const_cast<EVP_PKEY*>(EmptyKey(curve))));
+  if (!key) return Error{Code::kInternal, "cannot make an EC key: " + openssl::LastError()};
   const Bytes point = der::Concat({kUncompressed, x, y});
-  const openssl::ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
-  const bool filled = builder &&
-                      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME,
-                                                      known.group, 0) == 1 &&
-                      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY,
-                                                       point.data(), point.size()) == 1;
-  if (!filled) return Error{Code::kInternal, "out of memory for a key"};
-  openssl::PkeyPtr key = FromParameters("EC", builder.get());
-  if (!key) return Bad("EC point is not on its curve");
-  return Judge(key.release());
+  // Fails for a point that is not on the curve (EC_POINT_oct2point(3)).
+  if (EVP_PKEY_set1_encoded_public_key(key.get(), point.data(), point.size()) != 1)
+    return Bad("EC point is not on its curve");
+  return Make(key.release(), curve, EcAlgorithm(known), point);
 }
 
 Result<PublicKey> PublicKey::FromRsa(ByteView modulus, ByteView exponent) {
@@ -352,7 +371,7 @@ Result<PublicKey> PublicKey::FromRsa(ByteView modulus, ByteView exponent) {
                       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) == 1 &&
                       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) == 1;
   if (!filled) return Error{Code::kInternal, "out of memory for a key"};
-  openssl::PkeyPtr key = FromParameters("RSA", builder.get());
+  openssl::PkeyPtr key = FromParameters("RSA", EVP_PKEY_PUBLIC_KEY, builder.get());
   if (!key) return Bad("RSA numbers do not make a key");
   return Judge(key.release());
 }

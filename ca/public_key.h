@@ -36,7 +36,8 @@ class PublicKey {
   Bytes key_identifier() const;          // RFC 5280 §4.2.1.2 (1): SHA-1 of the subjectPublicKey bits
   EVP_PKEY* evp() const;                 // borrowed; valid as long as any copy lives
 
-  // `signature` as X.509 carries it (ECDSA: DER). False for every mismatch, also of the type.
+  // `signature` as X.509 carries it (ECDSA: DER). False for every mismatch, also of the type. ECDSA
+  // takes either hash with either curve, as CSRs do; JWS binds them (RFC 7518 §3.4) and must check.
   bool Verify(SignatureAlgorithm algorithm, ByteView message, ByteView signature) const;
 
   friend bool operator==(const PublicKey& a, const PublicKey& b) { return a.spki() == b.spki(); }
@@ -45,6 +46,8 @@ class PublicKey {
   struct Rep;
   explicit PublicKey(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
   static Result<PublicKey> Judge(EVP_PKEY* owned);
+  static Result<PublicKey> Make(EVP_PKEY* owned, KeyType type, ByteView algorithm,
+                                ByteView key_bits);
   std::shared_ptr<const Rep> rep_;
 };
 
