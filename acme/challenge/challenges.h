@@ -15,8 +15,8 @@ struct ValidationLimits {
   std::chrono::milliseconds total{10'000};  // one verification, all redirects and lookups included
   std::chrono::milliseconds connect{5'000};
   size_t max_header = 16 * 1024;
-  size_t max_body = 4 * 1024;               // octets read of an http-01 answer
-  int max_redirects = 10;                   // http-01 only
+  size_t max_body = 4 * 1024;  // octets read of an http-01 answer
+  int max_redirects = 10;      // http-01 only
 };
 
 struct ValidationNetwork {

@@ -1,1 +1,200 @@
-// placeholder
+// RFC 8555 §8.3, and §8.3 of RFC 8738's extension to IP identifiers: fetch a URL of the identifier
+// and compare. Redirects are followed as Boulder follows them: to http and https, to hosts by name,
+// to the ports of the schemes or of the configuration.
+#include <algorithm>
+#include <array>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <exception>
+#include <optional>
+
+#include "acme/challenge/challenges.h"
+#include "acme/challenge/url.h"
+#include "acme/challenge/wire.h"
+
+namespace agentca::acme {
+namespace {
+
+namespace beast = boost::beast;
+
+struct Answer {
+  int status = 0;
+  std::string location;
+  std::string body;
+};
+
+Error Incorrect(std::string detail) { return Error{Code::kIncorrectResponse, std::move(detail)}; }
+
+// One response, read within the limits. Interim responses (1xx) are skipped.
+class AnswerReader {
+ public:
+  explicit AnswerReader(const ValidationLimits& limits)
+      : limits_(limits), octets_left_(limits.max_header + 2 * limits.max_body + 1024) {
+    Restart();
+  }
+
+  Result<Answer> Read(Wire& wire, Deadline deadline) {
+    std::array<char, 4096> chunk;
+    while (!Finished()) {
+      AGENTCA_ASSIGN(const size_t n, wire.Read(chunk, deadline));
+      if (n > octets_left_) return Incorrect("the answer is too large");
+      octets_left_ -= n;
+      pending_.append(chunk.data(), n);
+      AGENTCA_TRY(n > 0 ? Digest() : End());
+    }
+    const auto& message = parser_->get();
+    const auto location = message[beast::http::field::location];
+    return Answer{message.result_int() > 999 ? 0 : static_cast<int>(message.result_int()),
+                  std::string(location.data(), location.size()), message.body()};
+  }
+
+ private:
+  using Parser = beast::http::response_parser<beast::http::string_body>;
+
+  void Restart() {
+    parser_.emplace();
+    parser_->header_limit(static_cast<std::uint32_t>(limits_.max_header));
+    parser_->body_limit(limits_.max_body);
+    parser_->eager(true);
+  }
+
+  bool Finished() const { return parser_->is_done(); }
+
+  Status Digest() {
+    while (!pending_.empty() && !Finished()) {
+      beast::error_code ec;
+      const size_t used = parser_->put(boost::asio::buffer(pending_), ec);
+      pending_.erase(0, used);
+      if (ec == beast::http::error::need_more) return {};
+      if (ec) return Explain(ec);
+      if (Finished() && parser_->get().result_int() / 100 == 1) Restart();
+      if (used == 0) return {};
+    }
+    return {};
+  }
+
+  Status End() {
+    beast::error_code ec;
+    if (parser_->got_some()) parser_->put_eof(ec);
+    if (!parser_->got_some() || ec)
+      return Error{Code::kConnection, "the connection ended before the answer was complete"};
+    return {};
+  }
+
+  static Error Explain(beast::error_code ec) {
+    if (ec == beast::http::error::body_limit) return Incorrect("the answer is too large");
+    if (ec == beast::http::error::header_limit)
+      return Incorrect("the header of the answer is too large");
+    return Incorrect("the answer is not HTTP");
+  }
+
+  const ValidationLimits& limits_;
+  size_t octets_left_;
+  std::string pending_;
+  std::optional<Parser> parser_;
+};
+
+std::string_view WithoutTrailingSpace(std::string_view text) {
+  const size_t last = text.find_last_not_of(" \t\r\n");
+  return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
+bool IsRedirect(int status) {
+  return status == 301 || status == 302 || status == 307 || status == 308;
+}
+
+class Http01 final : public Verifier {
+ public:
+  explicit Http01(const ValidationNetwork& network)
+      : network_(network), tls_(MakeValidationTls()) {}
+  std::string_view name() const override { return "http-01"; }
+
+  Result<Proof> Verify(const Evidence& evidence) const override {
+    const Deadline deadline = std::chrono::steady_clock::now() + network_.limits.total;
+    Url url;
+    url.host = evidence.identifier.value;
+    url.literal = evidence.identifier.type == Identifier::Type::kIp;
+    url.port = network_.http01_port;
+    url.target = "/.well-known/acme-challenge/" + std::string(evidence.token);
+    try {
+      AGENTCA_TRY(Follow(std::move(url), evidence.key_authorization, deadline));
+    } catch (const std::exception&) {
+      return Error{Code::kConnection, "the answer could not be read"};
+    }
+    return Proof{{evidence.identifier}, std::nullopt};
+  }
+
+ private:
+  Status Follow(Url url, std::string_view expected, Deadline deadline) const {
+    for (int redirects = 0;; ++redirects) {
+      auto answer = Fetch(url, deadline);
+      if (!answer.ok()) return InContext(url, std::move(answer).error());
+      if (!IsRedirect(answer->status)) return Judge(url, *answer, expected);
+      if (redirects == network_.limits.max_redirects)
+        return Incorrect("more than " + std::to_string(redirects) + " redirects");
+      auto next = ResolveRedirect(url, answer->location);
+      if (!next.ok()) return InContext(url, std::move(next).error());
+      if (auto permitted = CheckRedirect(url, *next); !permitted.ok())
+        return InContext(url, std::move(permitted).error());
+      if (next->Text() == url.Text()) return InContext(url, Incorrect("redirect to itself"));
+      url = *std::move(next);
+    }
+  }
+
+  static Error InContext(const Url& url, Error error) {
+    if (error.code != Code::kRejectedIdentifier)
+      error.detail = "fetching " + Shown(url) + ": " + error.detail;
+    return error;
+  }
+
+  static std::string Shown(const Url& url) {
+    // A redirect's path is a stranger's text too.
+    return (url.secure ? "https://" : "http://") + url.Authority() + Excerpt(url.target);
+  }
+
+  Status CheckRedirect(const Url& from, const Url& to) const {
+    const uint16_t usual = to.secure ? 443 : 80;
+    const uint16_t configured = to.secure ? network_.tls_alpn01_port : network_.http01_port;
+    if (to.port != usual && to.port != configured)
+      return Incorrect("redirect to port " + std::to_string(to.port));
+    if (to.literal && to.host != from.host)
+      return Incorrect("redirect to an IP address instead of a name");
+    return {};
+  }
+
+  Result<Answer> Fetch(const Url& url, Deadline deadline) const {
+    AGENTCA_ASSIGN(auto dialed, Dial(network_, url.host, url.literal, url.port, deadline));
+    if (url.secure) {
+      if (!tls_) return Error{Code::kTls, "TLS cannot start"};
+      AGENTCA_TRY(
+          dialed.wire->StartTls(tls_.get(), url.literal ? std::string() : url.host, deadline));
+    }
+    const std::string request = "GET " + url.target + " HTTP/1.1\r\nHost: " + url.Authority() +
+                                "\r\nUser-Agent: agentca/" AGENTCA_VERSION
+                                "\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+    AGENTCA_TRY(dialed.wire->Write(AsBytes(request), deadline));
+    return AnswerReader(network_.limits).Read(*dialed.wire, deadline);
+  }
+
+  static Status Judge(const Url& url, const Answer& answer, std::string_view expected) {
+    if (answer.status != 200)
+      return InContext(url, Incorrect("status " + std::to_string(answer.status)));
+    // §8.3: "The server SHOULD ignore whitespace characters at the end of the body."
+    const auto body = WithoutTrailingSpace(answer.body);
+    if (body == expected) return {};
+    return InContext(url, Incorrect("the body is not the key authorization; it begins \"" +
+                                    Excerpt(body) + "\""));
+  }
+
+  const ValidationNetwork network_;
+  const std::shared_ptr<SSL_CTX> tls_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verifier> MakeHttp01(const ValidationNetwork& network) {
+  return std::make_unique<Http01>(network);
+}
+
+}  // namespace agentca::acme

@@ -1,61 +1,17 @@
 #include "acme/http/channel.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
+
+#include "acme/http/socket_bio.h"
 
 namespace agentca::acme::http {
 namespace {
-
-// OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE when the peer is gone.
-int DescriptorOf(BIO* bio) {
-  return static_cast<int>(reinterpret_cast<intptr_t>(BIO_get_data(bio)));
-}
-
-int BioWrite(BIO* bio, const char* data, int length) {
-  BIO_clear_retry_flags(bio);
-  const ssize_t n = ::send(DescriptorOf(bio), data, static_cast<size_t>(length), MSG_NOSIGNAL);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
-  return static_cast<int>(n);
-}
-
-int BioRead(BIO* bio, char* data, int length) {
-  BIO_clear_retry_flags(bio);
-  const ssize_t n = ::recv(DescriptorOf(bio), data, static_cast<size_t>(length), 0);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
-  return static_cast<int>(n);
-}
-
-long BioControl(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
-
-int BioCreate(BIO* bio) {
-  BIO_set_init(bio, 1);
-  return 1;
-}
-
-const BIO_METHOD* SocketMethod() {
-  struct FreeMethod {
-    void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
-  };
-  static const std::unique_ptr<BIO_METHOD, FreeMethod> method = [] {
-    std::unique_ptr<BIO_METHOD, FreeMethod> made(
-        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE"));
-    if (made) {
-      BIO_meth_set_write(made.get(), BioWrite);
-      BIO_meth_set_read(made.get(), BioRead);
-      BIO_meth_set_ctrl(made.get(), BioControl);
-      BIO_meth_set_create(made.get(), BioCreate);
-    }
-    return made;
-  }();
-  return method.get();
-}
 
 constexpr int kMaxRecord = 16 * 1024;
 
@@ -64,13 +20,12 @@ constexpr int kMaxRecord = 16 * 1024;
 Channel::Channel(int descriptor, std::shared_ptr<SSL_CTX> context) : descriptor_(descriptor) {
   if (!context) return;
   ssl_.reset(SSL_new(context.get()));  // holds the context by its own reference
-  BIO* bio = BIO_new(SocketMethod());
+  BIO* bio = NewSocketBio(descriptor);
   if (!ssl_ || bio == nullptr) {
     BIO_free(bio);
     failed_ = true;
     return;
   }
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<intptr_t>(descriptor)));
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_accept_state(ssl_.get());
 }
