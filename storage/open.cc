@@ -1,1 +1,19 @@
-// placeholder
+#include "storage/open.h"
+
+#include "storage/memory.h"
+#include "storage/sqlite.h"
+
+namespace agentca::storage {
+
+Result<std::unique_ptr<Backend>> Open(std::string_view uri, OpenMode mode) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (uri == "memory:") return MakeMemoryBackend();
+  if (uri.starts_with(kSqlite) && uri.size() > kSqlite.size() &&
+      uri.find('\0') == std::string_view::npos) {
+    return OpenSqlite(std::filesystem::path(uri.substr(kSqlite.size())), mode);
+  }
+  return Error{Code::kMalformed,
+               "storage \"" + std::string(uri) + "\" is not of the form sqlite:FILE or memory:"};
+}
+
+}  // namespace agentca::storage

@@ -1,1 +1,89 @@
-// placeholder
+#include "storage/sqlite.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "storage/sqlite_acme.h"
+#include "storage/sqlite_certificates.h"
+#include "storage/sqlite_database.h"
+#include "storage/sqlite_schema.h"
+
+namespace agentca::storage {
+namespace {
+
+class SqliteBackend final : public Backend {
+ public:
+  SqliteBackend(const std::filesystem::path& file, const SqliteOptions& options,
+                std::unique_ptr<Connection> writer)
+      : database_(file, options, std::move(writer)), acme_(database_), certificates_(database_) {}
+  acme::Store& acme() override { return acme_; }
+  ca::CertificateStore& certificates() override { return certificates_; }
+  std::string Describe() const override {
+    return "sqlite:" + database_.file().string() + ", schema " + std::to_string(LatestSchema());
+  }
+
+ private:
+  SqliteDatabase database_;
+  SqliteAcmeStore acme_;
+  SqliteCertificateStore certificates_;
+};
+
+std::string WordsOf(int error) { return std::generic_category().message(error); }
+
+// Never opens a file that exists: closing it would release the POSIX locks that this process holds
+// on it through SQLite.
+Status Create(const std::filesystem::path& file) {
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (fd >= 0) {
+    ::close(fd);
+    return {};
+  }
+  if (errno == EEXIST) return {};
+  return Error{Code::kUnavailable, "cannot be created: " + WordsOf(errno)};
+}
+
+Status FindFile(const std::filesystem::path& file, OpenMode mode) {
+  struct stat found {};
+  if (::stat(file.c_str(), &found) == 0) {
+    if (S_ISREG(found.st_mode)) return {};
+    return Error{Code::kUnavailable, "is not a regular file"};
+  }
+  if (errno != ENOENT) return Error{Code::kUnavailable, WordsOf(errno)};
+  if (mode == OpenMode::kCreate) return Create(file);
+  return Error{Code::kNotFound, "does not exist"};
+}
+
+Status RequireWal(Connection& connection) {
+  Query query(connection, "PRAGMA journal_mode = WAL");
+  AGENTCA_ASSIGN(const bool row, query.Next());
+  if (row && query.Text(0) == "wal") return {};
+  return Error{Code::kUnavailable, "its file system does not support write-ahead logging"};
+}
+
+Status Prepare(Connection& connection) {
+  AGENTCA_TRY(CheckSchema(connection));  // first: the next step changes the file
+  AGENTCA_TRY(RequireWal(connection));
+  return Migrate(connection);
+}
+
+Error About(const std::filesystem::path& file, const Error& error) {
+  return {error.code, "database " + file.string() + ": " + error.detail};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> OpenSqlite(const std::filesystem::path& file, OpenMode mode,
+                                            const SqliteOptions& options) {
+  if (Status found = FindFile(file, mode); !found.ok()) return About(file, found.error());
+  auto writer = Connection::Open(file, Connection::Access::kWrite, options);
+  if (!writer.ok()) return About(file, writer.error());
+  if (Status ready = Prepare(**writer); !ready.ok()) return About(file, ready.error());
+  return std::unique_ptr<Backend>(
+      std::make_unique<SqliteBackend>(file, options, *std::move(writer)));
+}
+
+}  // namespace agentca::storage

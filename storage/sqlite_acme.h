@@ -1,0 +1,52 @@
+// acme::Store on SQLite. Accounts, orders and authorizations each have a .cc of their own.
+#pragma once
+
+#include "acme/store.h"
+#include "storage/sqlite_database.h"
+
+namespace agentca::storage {
+
+class SqliteAcmeStore final : public acme::Store {
+ public:
+  explicit SqliteAcmeStore(SqliteDatabase& database) : database_(database) {}
+
+  Result<acme::AccountCreation> CreateAccount(const acme::NewAccount& request) override;
+  Result<acme::Account> FindAccount(const acme::AccountId& id) override;
+  Result<acme::Account> FindAccountByThumbprint(std::string_view thumbprint) override;
+  Result<acme::Account> UpdateContacts(const acme::AccountId& id,
+                                       const std::vector<std::string>& contacts) override;
+  Result<acme::Account> AgreeToTerms(const acme::AccountId& id,
+                                     std::string_view terms_url) override;
+  Status DeactivateAccount(const acme::AccountId& id) override;
+  Status ChangeKey(const acme::AccountId& id, std::string_view old_thumbprint,
+                   const ca::PublicKey& new_key, std::string_view new_thumbprint) override;
+
+  Result<acme::OrderView> CreateOrder(const acme::NewOrder& request) override;
+  Result<acme::OrderView> FindOrder(const acme::OrderId& id) override;
+  Result<acme::OrderPage> ListOrders(const acme::AccountId& id, std::string_view after,
+                                     size_t limit, Time now) override;
+  Result<acme::OrderView> FindOrderByCertificate(const ca::Serial& serial) override;
+  Status BeginFinalize(const acme::OrderId& id, Time now) override;
+  Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override;
+  Result<std::vector<acme::OrderId>> ListProcessingOrders() override;
+
+  Result<acme::Authorization> FindAuthorization(const acme::AuthorizationId& id) override;
+  Result<Started> BeginChallenge(const acme::AuthorizationId& id, acme::ChallengeType type,
+                                 Time now) override;
+  Status RecordRetry(const acme::AuthorizationId& id, const Error& error) override;
+  Status FinishChallenge(const acme::AuthorizationId& id, const Result<acme::Proof>& outcome,
+                         Time now) override;
+  Result<acme::Authorization> DeactivateAuthorization(const acme::AuthorizationId& id,
+                                                      Time now) override;
+  Result<std::vector<acme::PendingValidation>> ListProcessingChallenges() override;
+  Result<bool> HoldsAuthorizations(const acme::AccountId& id,
+                                   const std::vector<acme::Identifier>& identifiers,
+                                   Time now) override;
+
+  Status CheckHealth() override { return database_.CheckHealth(); }
+
+ private:
+  SqliteDatabase& database_;
+};
+
+}  // namespace agentca::storage

@@ -1,0 +1,178 @@
+#include "storage/codec.h"
+#include "storage/sqlite_acme.h"
+#include "storage/sqlite_acme_rows.h"
+#include "storage/transitions.h"
+
+namespace agentca::storage {
+namespace {
+
+using acme::Attempt;
+using acme::AttemptState;
+using acme::Authorization;
+using acme::AuthorizationId;
+
+constexpr const char* kInsert =
+    "INSERT INTO acme_authorization (id, order_id, account, identifier, wildcard, token, offered, "
+    "expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr const char* kById =
+    "SELECT id, order_id, account, identifier, wildcard, token, offered, expires_at, deactivated, "
+    "attempt, attempt_state, attempt_error, validated_at FROM acme_authorization WHERE id = ?";
+constexpr const char* kProcessing =
+    "SELECT z.id, a.thumbprint FROM acme_authorization z JOIN acme_account a ON a.id = z.account "
+    "WHERE z.attempt_state = 0 AND z.deactivated = 0 ORDER BY z.id";
+constexpr const char* kSetAttempt =
+    "UPDATE acme_authorization SET attempt = ?, attempt_state = ?, attempt_error = ?, "
+    "validated_at = ? WHERE id = ?";
+constexpr const char* kHeld =
+    "SELECT id FROM acme_authorization WHERE account = ? AND identifier = ? AND wildcard = ? "
+    "AND attempt_state = 1 AND deactivated = 0 AND expires_at > ? LIMIT 1";
+
+Result<std::optional<Attempt>> ReadAttempt(Query& row) {
+  if (row.IsNull(9)) return std::optional<Attempt>();
+  const auto type = acme::ChallengeTypeFromString(row.Text(9));
+  const int64_t state = row.Int(10);
+  if (!type || state < 0 || state > static_cast<int64_t>(AttemptState::kInvalid)) {
+    return Damaged("an attempt");
+  }
+  Attempt attempt{.type = *type,
+                  .state = static_cast<AttemptState>(state),
+                  .error = {},
+                  .validated_at = row.OptionalAt(12)};
+  AGENTCA_ASSIGN(attempt.error, ErrorFromJson(row.OptionalText(11)));
+  return std::optional(std::move(attempt));
+}
+
+Result<Authorization> Read(Query& row) {
+  Authorization authorization{.id = row.Text(0),
+                              .order_id = row.Text(1),
+                              .account_id = row.Text(2),
+                              .identifier = {},
+                              .wildcard = row.Flag(4),
+                              .token = row.Text(5),
+                              .offered = {},
+                              .expires_at = row.At(7),
+                              .deactivated = row.Flag(8),
+                              .attempt = {}};
+  AGENTCA_ASSIGN(authorization.identifier, IdentifierFromText(row.Text(3)));
+  AGENTCA_ASSIGN(authorization.offered, ChallengeTypesFromText(row.Text(6)));
+  AGENTCA_ASSIGN(authorization.attempt, ReadAttempt(row));
+  if (!row.intact()) return Damaged("an authorization");
+  return authorization;
+}
+
+Result<Authorization> LoadNext(Query& row) {
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return NoSuchAuthorization();
+  return Read(row);
+}
+
+Status SaveAttempt(Connection& connection, const Authorization& authorization) {
+  const Attempt& attempt = *authorization.attempt;
+  std::optional<std::string> error;
+  if (attempt.error) error = ToJson(*attempt.error);
+  return Query(connection, kSetAttempt, ToString(attempt.type), static_cast<int>(attempt.state),
+               error, attempt.validated_at, authorization.id)
+      .Run();
+}
+
+}  // namespace
+
+Status InsertAuthorization(Connection& connection, const Authorization& authorization) {
+  return Query(connection, kInsert, authorization.id, authorization.order_id,
+               authorization.account_id, ToText(authorization.identifier), authorization.wildcard,
+               authorization.token, ToText(authorization.offered), authorization.expires_at)
+      .Run();
+}
+
+Result<Authorization> LoadAuthorization(Connection& connection, const AuthorizationId& id) {
+  Query row(connection, kById, id);
+  return LoadNext(row);
+}
+
+Result<std::vector<Authorization>> LoadAuthorizations(Connection& connection,
+                                                      const std::vector<AuthorizationId>& ids) {
+  std::vector<Authorization> all;
+  all.reserve(ids.size());
+  Query row(connection, kById);
+  for (const AuthorizationId& id : ids) {
+    row.Again().Bind(id);
+    AGENTCA_ASSIGN(Authorization authorization, LoadNext(row));
+    all.push_back(std::move(authorization));
+  }
+  return all;
+}
+
+Result<Authorization> SqliteAcmeStore::FindAuthorization(const AuthorizationId& id) {
+  return database_.Read([&](Connection& connection) { return LoadAuthorization(connection, id); });
+}
+
+Result<acme::Store::Started> SqliteAcmeStore::BeginChallenge(const AuthorizationId& id,
+                                                             acme::ChallengeType type, Time now) {
+  return database_.Write([&](Connection& connection) -> Result<Started> {
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+    AGENTCA_ASSIGN(const bool started, StartAttempt(authorization, type, now));
+    if (started) AGENTCA_TRY(SaveAttempt(connection, authorization));
+    return Started{std::move(authorization), started};
+  });
+}
+
+Status SqliteAcmeStore::RecordRetry(const AuthorizationId& id, const Error& error) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+    AGENTCA_TRY(NoteRetry(authorization, error));
+    return SaveAttempt(connection, authorization);
+  });
+}
+
+Status SqliteAcmeStore::FinishChallenge(const AuthorizationId& id,
+                                        const Result<acme::Proof>& outcome, Time now) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+    AGENTCA_TRY(SettleAttempt(authorization, outcome, now));
+    return SaveAttempt(connection, authorization);
+  });
+}
+
+Result<Authorization> SqliteAcmeStore::DeactivateAuthorization(const AuthorizationId& id,
+                                                               Time now) {
+  return database_.Write([&](Connection& connection) -> Result<Authorization> {
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+    AGENTCA_ASSIGN(const bool changed, Deactivate(authorization, now));
+    if (changed) {
+      AGENTCA_TRY(
+          Query(connection, "UPDATE acme_authorization SET deactivated = 1 WHERE id = ?", id)
+              .Run());
+    }
+    return authorization;
+  });
+}
+
+Result<std::vector<acme::PendingValidation>> SqliteAcmeStore::ListProcessingChallenges() {
+  using Pending = std::vector<acme::PendingValidation>;
+  return database_.ReadSnapshot([&](Connection& connection) -> Result<Pending> {
+    Pending pending;
+    Query row(connection, kProcessing);
+    for (;;) {
+      AGENTCA_ASSIGN(const bool found, row.Next());
+      if (!found) return pending;
+      AGENTCA_ASSIGN(auto authorization, LoadAuthorization(connection, row.Text(0)));
+      pending.push_back({std::move(authorization), row.Text(1)});
+    }
+  });
+}
+
+Result<bool> SqliteAcmeStore::HoldsAuthorizations(const acme::AccountId& id,
+                                                  const std::vector<acme::Identifier>& identifiers,
+                                                  Time now) {
+  return database_.ReadSnapshot([&](Connection& connection) -> Result<bool> {
+    for (const acme::Identifier& identifier : identifiers) {
+      const Scope scope = ScopeOf(identifier);
+      Query held(connection, kHeld, id, ToText(scope.base), scope.wildcard, now);
+      AGENTCA_ASSIGN(const bool found, held.Next());
+      if (!found) return false;
+    }
+    return !identifiers.empty();  // holding all of nothing proves nothing
+  });
+}
+
+}  // namespace agentca::storage

@@ -1,0 +1,189 @@
+#include "storage/sqlite_certificates.h"
+
+#include <algorithm>
+
+#include "storage/codec.h"
+#include "storage/transitions.h"
+
+namespace agentca::storage {
+namespace {
+
+using ca::IssuerId;
+using ca::Serial;
+using ca::SerialState;
+
+constexpr const char* kIssuer = "SELECT id FROM issuer WHERE name = ?";
+constexpr const char* kInsertBody =
+    "INSERT INTO certificate_body (serial, reference, owner, profile, dns_names, intended_at, tbs) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)";
+constexpr const char* kInsertStatus =
+    "INSERT INTO certificate_status (serial, issuer, body, state, not_after) "
+    "VALUES (?, ?, ?, 0, ?)";
+constexpr const char* kInsertName =
+    "INSERT OR IGNORE INTO certificate_name (name, body) VALUES (?, ?)";
+constexpr const char* kStatus =
+    "SELECT s.state, s.not_after, s.revoked_at, s.reason, s.body "
+    "FROM certificate_status s JOIN issuer i ON i.id = s.issuer WHERE s.serial = ? AND i.name = ?";
+constexpr const char* kIssued = "UPDATE certificate_status SET state = 1 WHERE serial = ?";
+constexpr const char* kRevoked =
+    "UPDATE certificate_status SET state = ?, revoked_at = ?, reason = ? WHERE serial = ?";
+constexpr const char* kSetDer =
+    "UPDATE certificate_body SET der = ?, tbs = NULL, tbs_offset = ?, tbs_size = ? WHERE id = ?";
+constexpr const char* kSetDerBesideTbs = "UPDATE certificate_body SET der = ? WHERE id = ?";
+constexpr const char* kNextCrlNumber =
+    "INSERT INTO crl_number (issuer, number) VALUES (?, 1) "
+    "ON CONFLICT (issuer) DO UPDATE SET number = number + 1 RETURNING number";
+
+struct StatusRow {
+  ca::CertStatus status;
+  int64_t body;
+};
+
+Result<StatusRow> LoadStatus(Connection& connection, const IssuerId& issuer, const Serial& serial) {
+  Query row(connection, kStatus, serial.bytes(), issuer);
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return NoSuchCertificate();
+  AGENTCA_ASSIGN(const SerialState state, SerialStateFromInt(row.Int(0)));
+  AGENTCA_ASSIGN(const auto revocation, ReadRevocation(row, 2, 3));
+  const StatusRow loaded{{state, revocation, row.At(1)}, row.Int(4)};
+  if (!row.intact()) return Damaged("a certificate");
+  return loaded;
+}
+
+Result<int64_t> EnsureIssuer(Connection& connection, const IssuerId& issuer) {
+  {
+    Query row(connection, kIssuer, issuer);
+    AGENTCA_ASSIGN(const bool found, row.Next());
+    if (found) return row.Int(0);
+  }
+  AGENTCA_TRY(Query(connection, "INSERT INTO issuer (name) VALUES (?)", issuer).Run());
+  return connection.last_row();
+}
+
+Status InsertIntent(Connection& connection, const ca::Ticket& ticket, Time now) {
+  AGENTCA_ASSIGN(const int64_t issuer, EnsureIssuer(connection, ticket.issuer_id()));
+  AGENTCA_ASSIGN(const std::string names, ToLines(ticket.dns_names()));
+  AGENTCA_TRY(Query(connection, kInsertBody, ticket.serial().bytes(), ticket.reference(),
+                    ticket.owner(), ticket.profile(), names, now, ticket.tbs())
+                  .Run());
+  const int64_t body = connection.last_row();
+  AGENTCA_TRY(
+      Query(connection, kInsertStatus, ticket.serial().bytes(), issuer, body, ticket.not_after())
+          .Run());
+  for (const std::string& name : ticket.dns_names()) {
+    AGENTCA_TRY(Query(connection, kInsertName, name, body).Run());
+  }
+  return {};
+}
+
+// Certificate ::= SEQUENCE { tbsCertificate, … }: the TBS begins where the outer header ends.
+bool HoldsTbs(ByteView der, ByteView tbs, size_t* offset) {
+  if (der.size() < 2) return false;
+  constexpr uint8_t kLong = 0x80;
+  *offset = 2 + ((der[1] & kLong) != 0 ? der[1] & ~kLong : 0U);
+  return *offset + tbs.size() <= der.size() &&
+         std::equal(tbs.begin(), tbs.end(), der.begin() + static_cast<std::ptrdiff_t>(*offset));
+}
+
+Result<Bytes> LoadTbs(Connection& connection, int64_t body) {
+  Query row(connection, "SELECT tbs FROM certificate_body WHERE id = ?", body);
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return Damaged("a certificate");
+  Bytes tbs = row.Blob(0);
+  if (!row.intact()) return Damaged("a certificate");
+  return tbs;
+}
+
+// A certificate that is not the intended one must not exist; if it does, both are evidence.
+Status SetDer(Connection& connection, int64_t body, const Bytes& der) {
+  AGENTCA_ASSIGN(const Bytes tbs, LoadTbs(connection, body));
+  size_t offset = 0;
+  if (!HoldsTbs(der, tbs, &offset)) return Query(connection, kSetDerBesideTbs, der, body).Run();
+  return Query(connection, kSetDer, der, static_cast<int64_t>(offset),
+               static_cast<int64_t>(tbs.size()), body)
+      .Run();
+}
+
+Status MarkRevoked(Connection& connection, const Serial& serial, SerialState state,
+                   ca::Reason reason, Time at) {
+  AGENTCA_TRY(Query(connection, kRevoked, static_cast<int>(state), at, static_cast<int>(reason),
+                    serial.bytes())
+                  .Run());
+  return Query(connection, "INSERT INTO revocation_event (serial) VALUES (?)", serial.bytes())
+      .Run();
+}
+
+}  // namespace
+
+Result<SerialState> SerialStateFromInt(int64_t value) {
+  if (value < 0 || value > static_cast<int64_t>(SerialState::kAbandoned)) {
+    return Damaged("a certificate");
+  }
+  return static_cast<SerialState>(value);
+}
+
+Result<std::optional<ca::Revocation>> ReadRevocation(Query& row, int at_column, int reason_column) {
+  if (row.IsNull(at_column)) return std::optional<ca::Revocation>();
+  const auto reason = ca::ReasonFromInt(row.Int(reason_column));
+  if (!reason.ok()) return Damaged("a revocation");
+  return std::optional(ca::Revocation{row.At(at_column), *reason});
+}
+
+Status SqliteCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
+  if (ticket.spent()) return Error{Code::kInternal, "storage: the ticket is spent"};
+  return database_.Write([&](Connection& connection) -> Status {
+    Status inserted = InsertIntent(connection, ticket, now);
+    if (!inserted.ok() && inserted.error().code == Code::kConflict) return SerialReused();
+    return inserted;
+  });
+}
+
+Status SqliteCertificateStore::RecordCertificate(const ca::Certificate& certificate,
+                                                 const IssuerId& issuer) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, certificate.serial));
+    AGENTCA_TRY(GuardRecording(row.status.state));
+    AGENTCA_TRY(SetDer(connection, row.body, certificate.der));
+    return Query(connection, kIssued, certificate.serial.bytes()).Run();
+  });
+}
+
+Status SqliteCertificateStore::Abandon(const IssuerId& issuer, const Serial& serial, Time at) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
+    AGENTCA_ASSIGN(const bool pending, GuardAbandoning(row.status.state));
+    if (!pending) return {};
+    return MarkRevoked(connection, serial, SerialState::kAbandoned, ca::Reason::kUnspecified, at);
+  });
+}
+
+Status SqliteCertificateStore::Revoke(const IssuerId& issuer, const Serial& serial,
+                                      ca::Reason reason, Time at) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
+    AGENTCA_TRY(GuardRevoking(row.status.state, row.status.revocation.has_value()));
+    return MarkRevoked(connection, serial, row.status.state, reason, at);
+  });
+}
+
+Result<uint64_t> SqliteCertificateStore::NextCrlNumber(const IssuerId& issuer) {
+  return database_.Write([&](Connection& connection) -> Result<uint64_t> {
+    AGENTCA_ASSIGN(const int64_t id, EnsureIssuer(connection, issuer));
+    Query row(connection, kNextCrlNumber, id);
+    AGENTCA_ASSIGN(const bool found, row.Next());
+    const int64_t number = found ? row.Int(0) : 0;
+    if (number <= 0 || !row.intact()) return Damaged("a CRL number");
+    AGENTCA_TRY(row.Run());  // a statement with RETURNING acts to the end
+    return static_cast<uint64_t>(number);
+  });
+}
+
+Result<ca::CertStatus> SqliteCertificateStore::StatusOf(const IssuerId& issuer,
+                                                        const Serial& serial) {
+  return database_.Read([&](Connection& connection) -> Result<ca::CertStatus> {
+    AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
+    return row.status;
+  });
+}
+
+}  // namespace agentca::storage

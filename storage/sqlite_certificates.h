@@ -1,0 +1,39 @@
+// ca::CertificateStore on SQLite.
+#pragma once
+
+#include "ca/certificate_store.h"
+#include "storage/sqlite_database.h"
+
+namespace agentca::storage {
+
+class SqliteCertificateStore final : public ca::CertificateStore {
+ public:
+  explicit SqliteCertificateStore(SqliteDatabase& database) : database_(database) {}
+
+  Status RecordIntent(const ca::Ticket& ticket, Time now) override;
+  Status RecordCertificate(const ca::Certificate& certificate, const ca::IssuerId& issuer) override;
+  Status Abandon(const ca::IssuerId& issuer, const ca::Serial& serial, Time at) override;
+  Status Revoke(const ca::IssuerId& issuer, const ca::Serial& serial, ca::Reason reason,
+                Time at) override;
+  Result<uint64_t> NextCrlNumber(const ca::IssuerId& issuer) override;
+  Result<ca::CertStatus> StatusOf(const ca::IssuerId& issuer, const ca::Serial& serial) override;
+
+  // In sqlite_certificate_listing.cc.
+  Result<std::vector<ca::CertificateRecord>> ListIntents(Time before) override;
+  Result<ca::CertificateRecord> Find(const ca::IssuerId& issuer, const ca::Serial& serial) override;
+  Result<ca::CertificateRecord> FindByReference(std::string_view reference) override;
+  Result<std::vector<ca::CertificateRecord>> List(const ca::CertificateFilter& filter) override;
+  Status VisitRevoked(const ca::IssuerId& issuer, Time not_before,
+                      const std::function<bool(const ca::RevokedEntry&)>& visit) override;
+  Result<std::vector<ca::RevocationEvent>> RevocationsSince(int64_t after, size_t limit) override;
+  Result<int64_t> LastRevocationSequence() override;
+
+ private:
+  SqliteDatabase& database_;
+};
+
+// Columns state, revoked_at and reason as values.
+Result<ca::SerialState> SerialStateFromInt(int64_t value);
+Result<std::optional<ca::Revocation>> ReadRevocation(Query& row, int at_column, int reason_column);
+
+}  // namespace agentca::storage

@@ -1,0 +1,196 @@
+#include "storage/codec.h"
+#include "storage/sqlite_acme.h"
+#include "storage/sqlite_acme_rows.h"
+#include "storage/transitions.h"
+
+namespace agentca::storage {
+namespace {
+
+using acme::Order;
+using acme::OrderId;
+using acme::OrderView;
+
+constexpr const char* kInsert =
+    "INSERT INTO acme_order (id, account, created_at, expires_at, identifiers, authorizations, "
+    "not_before, not_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr const char* kById =
+    "SELECT o.id, o.account, o.created_at, o.expires_at, o.identifiers, o.authorizations, "
+    "o.not_before, o.not_after, o.finalizing, o.certificate, o.error, a.status "
+    "FROM acme_order o JOIN acme_account a ON a.id = o.account WHERE o.id = ?";
+constexpr const char* kByCertificate = "SELECT id FROM acme_order WHERE certificate = ?";
+// The orders that can be anything but invalid, as far as the row tells.
+constexpr const char* kByAccount =
+    "SELECT id FROM acme_order WHERE account = ?1 AND (created_at, id) < (?2, ?3) "
+    "AND error IS NULL AND (finalizing = 1 OR expires_at > ?4) "
+    "ORDER BY created_at DESC, id DESC";
+constexpr const char* kCursor = "SELECT created_at FROM acme_order WHERE id = ? AND account = ?";
+constexpr const char* kSettle = "UPDATE acme_order SET certificate = ?, error = ? WHERE id = ?";
+
+// Orders that are looked at for one page: with more, the page is short but goes on.
+constexpr size_t kMaxLooks = 2000;
+
+Result<std::optional<ca::Serial>> SerialOrNull(Query& row, int column) {
+  if (row.IsNull(column)) return std::optional<ca::Serial>();
+  auto serial = ca::Serial::FromBytes(row.BlobView(column));
+  if (!serial.ok()) return Damaged("a serial number");
+  return std::optional(*std::move(serial));
+}
+
+struct OrderRow {
+  Order order;
+  std::vector<acme::AuthorizationId> authorizations;
+  acme::AccountStatus account;
+};
+Result<OrderRow> LoadRow(Connection& connection, const OrderId& id) {
+  Query row(connection, kById, id);
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return NoSuchOrder();
+  AGENTCA_ASSIGN(const acme::AccountStatus account, AccountStatusFromInt(row.Int(11)));
+  Order order{.id = row.Text(0),
+              .account_id = row.Text(1),
+              .created_at = row.At(2),
+              .expires_at = row.At(3),
+              .identifiers = {},
+              .not_before = row.OptionalAt(6),
+              .not_after = row.OptionalAt(7),
+              .finalizing = row.Flag(8),
+              .cancelled = false,
+              .certificate = {},
+              .error = {}};
+  order.cancelled = account != acme::AccountStatus::kValid && !order.finalizing;
+  AGENTCA_ASSIGN(order.identifiers, IdentifiersFromText(row.Text(4)));
+  AGENTCA_ASSIGN(order.certificate, SerialOrNull(row, 9));
+  AGENTCA_ASSIGN(order.error, ErrorFromJson(row.OptionalText(10)));
+  std::vector<std::string> ids = FromLines(row.Text(5));
+  if (!row.intact()) return Damaged("an order");
+  return OrderRow{std::move(order), std::move(ids), account};
+}
+
+// An order without one of its authorizations is damage, not something that was not found.
+Result<OrderView> LoadView(Connection& connection, OrderRow row) {
+  auto authorizations = LoadAuthorizations(connection, row.authorizations);
+  if (authorizations.ok()) return OrderView{std::move(row.order), *std::move(authorizations)};
+  if (authorizations.error().code == Code::kNotFound) return Damaged("an order");
+  return authorizations.error();
+}
+
+Result<OrderView> LoadOrder(Connection& connection, const OrderId& id) {
+  AGENTCA_ASSIGN(OrderRow row, LoadRow(connection, id));
+  return LoadView(connection, std::move(row));
+}
+
+Status InsertOrder(Connection& connection, const acme::NewOrder& request) {
+  const Order& order = request.order;
+  std::vector<std::string> ids;
+  for (const auto& authorization : request.authorizations) ids.push_back(authorization.id);
+  AGENTCA_ASSIGN(const std::string identifiers, ToText(order.identifiers));
+  AGENTCA_ASSIGN(const std::string authorizations, ToLines(ids));
+  return Query(connection, kInsert, order.id, order.account_id, order.created_at, order.expires_at,
+               identifiers, authorizations, order.not_before, order.not_after)
+      .Run();
+}
+
+// Where a page begins: before everything, or after the order `after`.
+struct Position {
+  int64_t created_at = INT64_MAX;
+  std::string id;
+};
+Result<Position> PositionOf(Connection& connection, const acme::AccountId& account,
+                            std::string_view after) {
+  if (after.empty()) return Position{};
+  Query row(connection, kCursor, after, account);
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return UnknownCursor();
+  return Position{row.Int(0), std::string(after)};
+}
+
+}  // namespace
+
+Result<OrderView> SqliteAcmeStore::CreateOrder(const acme::NewOrder& request) {
+  return database_.Write([&](Connection& connection) -> Result<OrderView> {
+    AGENTCA_ASSIGN(const auto account, AccountStatusOf(connection, request.order.account_id));
+    AGENTCA_TRY(GuardAccountChange(account));
+    AGENTCA_TRY(InsertOrder(connection, request));
+    for (const auto& authorization : request.authorizations) {
+      AGENTCA_TRY(InsertAuthorization(connection, authorization));
+    }
+    return OrderView{request.order, request.authorizations};
+  });
+}
+
+Result<OrderView> SqliteAcmeStore::FindOrder(const OrderId& id) {
+  return database_.ReadSnapshot([&](Connection& connection) { return LoadOrder(connection, id); });
+}
+
+Result<OrderView> SqliteAcmeStore::FindOrderByCertificate(const ca::Serial& serial) {
+  return database_.ReadSnapshot([&](Connection& connection) -> Result<OrderView> {
+    Query row(connection, kByCertificate, serial.bytes());
+    AGENTCA_ASSIGN(const bool found, row.Next());
+    if (!found) return NoSuchOrder();
+    return LoadOrder(connection, row.Text(0));
+  });
+}
+
+Result<acme::OrderPage> SqliteAcmeStore::ListOrders(const acme::AccountId& id,
+                                                    std::string_view after, size_t limit,
+                                                    Time now) {
+  return database_.ReadSnapshot([&](Connection& connection) -> Result<acme::OrderPage> {
+    AGENTCA_ASSIGN(const Position position, PositionOf(connection, id, after));
+    acme::OrderPage page;
+    Query row(connection, kByAccount, id, position.created_at, position.id, now);
+    std::string seen;
+    for (size_t looks = 0;; ++looks) {
+      AGENTCA_ASSIGN(const bool found, row.Next());
+      if (!found) return page;
+      if (looks == kMaxLooks) break;
+      AGENTCA_ASSIGN(const OrderView view, LoadOrder(connection, row.Text(0)));
+      const bool listed =
+          acme::StatusOf(view.order, view.authorizations, now) != acme::OrderStatus::kInvalid;
+      if (listed && page.orders.size() >= limit) break;
+      if (listed) page.orders.push_back(view.order.id);
+      seen = view.order.id;
+    }
+    page.next = seen;
+    return page;
+  });
+}
+
+Status SqliteAcmeStore::BeginFinalize(const OrderId& id, Time now) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(OrderRow row, LoadRow(connection, id));
+    const acme::AccountStatus account = row.account;
+    AGENTCA_ASSIGN(OrderView view, LoadView(connection, std::move(row)));
+    AGENTCA_TRY(StartFinalizing(view, account, now));
+    return Query(connection, "UPDATE acme_order SET finalizing = 1 WHERE id = ?", id).Run();
+  });
+}
+
+Status SqliteAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(OrderRow row, LoadRow(connection, id));
+    AGENTCA_TRY(SettleOrder(row.order, outcome));
+    std::optional<Bytes> serial;
+    std::optional<std::string> error;
+    if (row.order.certificate) serial = row.order.certificate->bytes();
+    if (row.order.error) error = ToJson(*row.order.error);
+    Status settled = Query(connection, kSettle, serial, error, id).Run();
+    if (!settled.ok() && settled.error().code == Code::kConflict) return CertificateInUse();
+    return settled;
+  });
+}
+
+Result<std::vector<OrderId>> SqliteAcmeStore::ListProcessingOrders() {
+  return database_.Read([&](Connection& connection) -> Result<std::vector<OrderId>> {
+    std::vector<OrderId> ids;
+    Query row(connection,
+              "SELECT id FROM acme_order WHERE finalizing = 1 AND certificate IS NULL "
+              "AND error IS NULL ORDER BY id");
+    for (;;) {
+      AGENTCA_ASSIGN(const bool found, row.Next());
+      if (!found) return ids;
+      ids.push_back(row.Text(0));
+    }
+  });
+}
+
+}  // namespace agentca::storage

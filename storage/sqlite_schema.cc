@@ -1,0 +1,73 @@
+#include "storage/sqlite_schema.h"
+
+#include "ca/base/log.h"
+#include "storage/migrations.h"
+
+namespace agentca::storage {
+namespace {
+
+constexpr int64_t kApplicationId = 0x41674341;  // "AgCA", in the header of the file
+
+Result<int64_t> Number(Connection& connection, const char* sql) {
+  Query query(connection, sql);
+  AGENTCA_ASSIGN(const bool row, query.Next());
+  if (!row) return Error{Code::kInternal, "the database is damaged"};
+  return query.Int(0);
+}
+
+Result<int64_t> SchemaOf(Connection& connection) {
+  AGENTCA_ASSIGN(const int64_t version, Number(connection, "PRAGMA user_version"));
+  if (version > LatestSchema()) {
+    return Error{Code::kConflict, "it has schema " + std::to_string(version) +
+                                      ", but this program knows schemas up to " +
+                                      std::to_string(LatestSchema()) +
+                                      ": a newer version of agentca has used it"};
+  }
+  AGENTCA_ASSIGN(const int64_t application, Number(connection, "PRAGMA application_id"));
+  AGENTCA_ASSIGN(const int64_t objects, Number(connection, "SELECT count(*) FROM sqlite_schema"));
+  const bool fresh = version == 0 && application == 0 && objects == 0;
+  if (!fresh && (version <= 0 || application != kApplicationId)) {
+    return Error{Code::kConflict, "it is a database of another program"};
+  }
+  return version;
+}
+
+Status Apply(Connection& connection, const Migration& migration) {
+  AGENTCA_TRY(connection.Execute(std::string(migration.sql).c_str()));
+  const std::string stamp = "PRAGMA application_id = " + std::to_string(kApplicationId) +
+                            "; PRAGMA user_version = " + std::to_string(migration.version);
+  return connection.Execute(stamp.c_str());
+}
+
+// Reads the version again under the lock: another process may have been quicker.
+Status Step(Connection& connection) {
+  AGENTCA_TRY(connection.Execute("BEGIN IMMEDIATE"));
+  auto version = SchemaOf(connection);
+  Status applied = version.ok() ? Status() : Status(version.error());
+  if (version.ok() && *version < LatestSchema()) {
+    applied = Apply(connection, SqliteMigrations()[static_cast<size_t>(*version)]);
+  }
+  if (applied.ok()) applied = connection.Execute("COMMIT");
+  if (!applied.ok() && connection.in_transaction()) (void)connection.Execute("ROLLBACK");
+  return applied;
+}
+
+}  // namespace
+
+int LatestSchema() { return SqliteMigrations().back().version; }
+
+Status CheckSchema(Connection& connection) {
+  AGENTCA_TRY(SchemaOf(connection));
+  return {};
+}
+
+Status Migrate(Connection& connection) {
+  for (;;) {
+    AGENTCA_ASSIGN(const int64_t version, SchemaOf(connection));
+    if (version == LatestSchema()) return {};
+    Log(Level::kInfo, "migrating database", {{"from_schema", std::to_string(version)}});
+    AGENTCA_TRY(Step(connection));
+  }
+}
+
+}  // namespace agentca::storage

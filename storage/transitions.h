@@ -1,0 +1,51 @@
+// The guards of both stores, decided on values: every backend reads, asks here, and writes what
+// came out, all inside one of its transactions. See the machines drawn in acme/order_state.h.
+#pragma once
+
+#include "acme/model.h"
+#include "acme/order_state.h"
+#include "acme/verifier.h"
+#include "ca/certificate_store.h"
+
+namespace agentca::storage {
+
+// Each changes its first argument as the verb of the same purpose demands, or leaves it alone and
+// says why not. Those that return bool say whether anything changed.
+Result<bool> StartAttempt(acme::Authorization& authorization, acme::ChallengeType type, Time now);
+Status NoteRetry(acme::Authorization& authorization, const Error& error);
+Status SettleAttempt(acme::Authorization& authorization, const Result<acme::Proof>& outcome,
+                     Time now);
+Result<bool> Deactivate(acme::Authorization& authorization, Time now);
+Status StartFinalizing(acme::OrderView& view, acme::AccountStatus account, Time now);
+Status SettleOrder(acme::Order& order, const Result<ca::Serial>& outcome);
+
+bool AwaitsValidation(const acme::Authorization& authorization);
+bool AwaitsSettlement(const acme::Order& order);
+// An order's identifier without "*.", and whether it had one: what an authorization is for.
+struct Scope {
+  acme::Identifier base;
+  bool wildcard;
+};
+Scope ScopeOf(const acme::Identifier& ordered);
+
+Status GuardAccountChange(acme::AccountStatus status);
+Status GuardKeyChange(const acme::Account& account, std::string_view old_thumbprint);
+
+// The guards of ca::CertificateStore. An abandoned serial may be abandoned again, without effect.
+Status GuardRecording(ca::SerialState state);
+Result<bool> GuardAbandoning(ca::SerialState state);
+Status GuardRevoking(ca::SerialState state, bool revoked);
+bool IsValidAt(ca::SerialState state, bool revoked, Time not_after, Time now);
+
+// The refusals that every backend words alike.
+Error NoSuchAccount();
+Error NoSuchOrder();
+Error NoSuchAuthorization();
+Error KeyInUse(const acme::AccountId& holder);
+Error IdInUse();
+Error CertificateInUse();
+Error UnknownCursor();
+Error NoSuchCertificate();
+Error SerialReused();
+
+}  // namespace agentca::storage
