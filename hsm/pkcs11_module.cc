@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "ca/base/file.h"
+
 namespace agentca::hsm {
 namespace {
 
@@ -144,7 +146,7 @@ Result<TokenName> FindToken(const Module& module, std::string_view label, std::s
     CK_TOKEN_INFO info{};
     if (module.call().C_GetTokenInfo(slot, &info) != CKR_OK) continue;
     if ((info.flags & CKF_TOKEN_INITIALIZED) == 0) continue;
-    TokenName name{slot, Unpadded(info.label), Unpadded(info.serial_number)};
+    TokenName name{slot, Unpadded(info.label), Unpadded(info.serialNumber)};
     const bool matched =
         (label.empty() || name.label == label) && (serial.empty() || name.serial == serial);
     if (matched) matches.push_back(std::move(name));
@@ -174,8 +176,8 @@ Result<std::unique_ptr<Session>> Session::Open(std::shared_ptr<Module> module, C
 Session::~Session() { call().C_CloseSession(handle_); }
 
 Result<Secret> ReadPin(const std::filesystem::path& file) {
-  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (fd < 0) {
+  const FileDescriptor fd(open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!fd.valid()) {
     return Error{Code::kUnavailable,
                  "cannot read PIN file " + file.string() + ": " + std::strerror(errno)};
   }
@@ -183,11 +185,10 @@ Result<Secret> ReadPin(const std::filesystem::path& file) {
   std::array<uint8_t, 512> buffer{};
   // Group read is let pass: systemd's LoadCredential= grants access by an ACL, whose mask shows
   // there.
-  const bool closed = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+  const bool closed = fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) &&
                       (info.st_mode & (S_IWGRP | S_IRWXO)) == 0 &&
                       (info.st_uid == geteuid() || info.st_uid == 0);
-  const ssize_t count = closed ? read(fd, buffer.data(), buffer.size()) : 0;
-  close(fd);
+  const ssize_t count = closed ? read(fd.get(), buffer.data(), buffer.size()) : 0;
   if (!closed) {
     return Error{Code::kUnavailable, "PIN file " + file.string() +
                                          " is not a file of ours that is "

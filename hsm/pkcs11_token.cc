@@ -1,7 +1,7 @@
 // Token: administration and checks through the raw PKCS#11 interface.
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <cstring>
 
 #include "ca/der.h"
 #include "hsm/pkcs11_module.h"
@@ -47,7 +47,7 @@ class Pkcs11Token final : public Token {
   Result<std::vector<CK_OBJECT_HANDLE>> FindObjects(CK_OBJECT_CLASS object_class,
                                                     const std::string& label, const Bytes& id);
   Result<Bytes> Read(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
-  bool ReadFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool if_absent);
+  Result<bool> ReadFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool if_absent);
   Result<ca::PublicKey> ReadPublicKey(CK_OBJECT_HANDLE object);
   Result<KeyReport> Report(const KeyPair& pair);
 
@@ -164,18 +164,22 @@ Result<Bytes> Pkcs11Token::Read(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
   return value;
 }
 
-// A token that does not know an attribute is judged by `if_absent`: the worse case.
-bool Pkcs11Token::ReadFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool if_absent) {
-  const auto value = Read(object, type);
-  if (!value.ok() || value->size() != sizeof(CK_BBOOL)) return if_absent;
-  return value->front() != CK_FALSE;
+// A token that does not know the attribute is judged by `if_absent`; one that fails to answer is
+// not judged at all.
+Result<bool> Pkcs11Token::ReadFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
+                                   bool if_absent) {
+  CK_BBOOL value = CK_FALSE;
+  CK_ATTRIBUTE attribute{type, &value, sizeof value};
+  const CK_RV rv = call().C_GetAttributeValue(handle(), object, &attribute, 1);
+  if (rv == CKR_ATTRIBUTE_TYPE_INVALID) return if_absent;
+  if (rv != CKR_OK) return Pkcs11Error(Code::kUnavailable, "C_GetAttributeValue", rv);
+  return attribute.ulValueLen == sizeof value ? value != CK_FALSE : if_absent;
 }
 
 Result<ca::PublicKey> Pkcs11Token::ReadPublicKey(CK_OBJECT_HANDLE object) {
   AGENTCA_ASSIGN(const Bytes raw_type, Read(object, CKA_KEY_TYPE));
   CK_KEY_TYPE type = CK_UNAVAILABLE_INFORMATION;
-  if (raw_type.size() == sizeof type)
-    std::copy_n(raw_type.data(), sizeof type, reinterpret_cast<uint8_t*>(&type));
+  if (raw_type.size() == sizeof type) std::memcpy(&type, raw_type.data(), sizeof type);
   if (type == CKK_RSA) {
     AGENTCA_ASSIGN(const Bytes modulus, Read(object, CKA_MODULUS));
     AGENTCA_ASSIGN(const Bytes exponent, Read(object, CKA_PUBLIC_EXPONENT));
@@ -209,18 +213,39 @@ Result<KeyReport> Pkcs11Token::Report(const KeyPair& pair) {
   uri.serial = name_.serial;
   uri.object = AsText(label);
   uri.id = std::move(id);
-  const CK_OBJECT_HANDLE key = pair.private_key;
-  return KeyReport{.uri = std::move(uri),
+  // Each as the worse case, until the token says otherwise.
+  KeyReport report{.uri = std::move(uri),
                    .public_key = std::move(public_key),
-                   .sensitive = ReadFlag(key, CKA_SENSITIVE, false),
-                   .never_extractable = ReadFlag(key, CKA_NEVER_EXTRACTABLE, false),
-                   .extractable = ReadFlag(key, CKA_EXTRACTABLE, true),
-                   .local = ReadFlag(key, CKA_LOCAL, false),
-                   .can_sign = ReadFlag(key, CKA_SIGN, false),
-                   .can_decrypt = ReadFlag(key, CKA_DECRYPT, false),
-                   .can_unwrap = ReadFlag(key, CKA_UNWRAP, false),
-                   .can_derive = ReadFlag(key, CKA_DERIVE, false),
-                   .can_sign_recover = ReadFlag(key, CKA_SIGN_RECOVER, false)};
+                   .sensitive = false,
+                   .never_extractable = false,
+                   .extractable = true,
+                   .local = false,
+                   .can_sign = false,
+                   .can_decrypt = true,
+                   .can_unwrap = true,
+                   .can_derive = true,
+                   .can_sign_recover = true};
+  struct Row {
+    CK_ATTRIBUTE_TYPE type;
+    bool if_absent;
+    bool KeyReport::*flag;
+  };
+  // A token leaves out what a key of its type can never do.
+  constexpr std::array<Row, 9> kRows = {{
+      {CKA_SENSITIVE, false, &KeyReport::sensitive},
+      {CKA_NEVER_EXTRACTABLE, false, &KeyReport::never_extractable},
+      {CKA_EXTRACTABLE, true, &KeyReport::extractable},
+      {CKA_LOCAL, false, &KeyReport::local},
+      {CKA_SIGN, false, &KeyReport::can_sign},
+      {CKA_DECRYPT, false, &KeyReport::can_decrypt},
+      {CKA_UNWRAP, false, &KeyReport::can_unwrap},
+      {CKA_DERIVE, false, &KeyReport::can_derive},
+      {CKA_SIGN_RECOVER, false, &KeyReport::can_sign_recover},
+  }};
+  for (const Row& row : kRows) {
+    AGENTCA_ASSIGN(report.*row.flag, ReadFlag(pair.private_key, row.type, row.if_absent));
+  }
+  return report;
 }
 
 Result<KeyReport> Pkcs11Token::Find(const KeyUri& uri) {

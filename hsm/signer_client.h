@@ -21,24 +21,30 @@ struct SignerClientOptions {
   std::chrono::milliseconds max_backoff{5000};      // between restarts; starts at 100 ms, doubles
 };
 
+class SignerLink;
+
 // Thread-safe; many signatures are in flight at once on one socket. A signature that misses its
 // deadline kills (SIGKILL) and restarts the child; every call in flight then fails with
-// kUnavailable, as do calls until the child is ready again. An idle child is pinged
-// (C_GetSessionInfo behind it) each second, so that Healthy() tells the truth.
+// kUnavailable, as do calls until the child is ready again. An idle child is pinged each second
+// (its token is looked at), so that Healthy() tells the truth. Over `unix_socket` nothing is
+// killed: the connection is dropped and made again, and the signer's own watchdog and service
+// manager do the rest. A signer that comes back with other keys, or says that a restart does harm
+// (a refused PIN), is not used again: the log says why and Healthy() stays false.
 class SignerClient final : public ca::KeyProvider {
  public:
-  // Returns when the child is ready, or kUnavailable with what it said last.
+  // Returns when the signer is ready, or kUnavailable with what it said. A child that cannot start
+  // is not started again by this call; a Unix socket is waited for until start_deadline.
   static Result<std::unique_ptr<SignerClient>> Start(SignerClientOptions options);
   ~SignerClient() override;  // ends the child (close, then SIGKILL after 1 s) and reaps it
+  // kNotFound: no key of that name.
   Result<std::unique_ptr<ca::Signer>> Open(std::string_view key_name) override;
   bool Healthy() const override;
   int pid() const;  // of the child now; 0 when none (tests, status)
   uint64_t restarts() const;
 
  private:
-  class Link;
-  explicit SignerClient(std::shared_ptr<Link> link);
-  std::shared_ptr<Link> link_;  // shared with the Signers it opened
+  explicit SignerClient(std::shared_ptr<SignerLink> link);
+  const std::shared_ptr<SignerLink> link_;  // shared with the Signers it opened
 };
 
 }  // namespace agentca::hsm

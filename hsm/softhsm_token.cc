@@ -1,15 +1,11 @@
 // CreateSoftHsmToken: the token that `agentca init` makes when no module is named.
-#include <fcntl.h>
 #include <openssl/crypto.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <system_error>
 
 #include "hsm/pkcs11_module.h"
+#include "hsm/private_file.h"
 
 namespace agentca::hsm {
 namespace {
@@ -27,19 +23,6 @@ Result<fs::path> FindSoftHsm() {
     if (fs::exists(place, ignored)) return fs::path(place);
   }
   return Error{Code::kUnavailable, "SoftHSM2 is not installed (package softhsm2)"};
-}
-
-Status WriteFile(const fs::path& file, ByteView content) {
-  const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (fd < 0) {
-    return Error{errno == EEXIST ? Code::kConflict : Code::kUnavailable,
-                 "cannot create " + file.string() + ": " + std::strerror(errno)};
-  }
-  const ssize_t written = write(fd, content.data(), content.size());
-  const bool durable = written == static_cast<ssize_t>(content.size()) && fsync(fd) == 0;
-  close(fd);
-  if (!durable) return Error{Code::kUnavailable, "cannot write " + file.string()};
-  return {};
 }
 
 // 128 random bits in hexadecimal: every token takes those characters.
@@ -85,9 +68,9 @@ Result<TokenOptions> Create(const fs::path& directory, const std::string& label,
                            "slots.removable = false\n";
   const Secret user_pin = RandomPin(random);
   const Secret so_pin = RandomPin(random);
-  AGENTCA_TRY(WriteFile(options.softhsm2_conf, AsBytes(conf)));
-  AGENTCA_TRY(WriteFile(options.pin_file, user_pin.view()));
-  AGENTCA_TRY(WriteFile(directory / "so.pin", so_pin.view()));
+  AGENTCA_TRY(CreatePrivateFile(options.softhsm2_conf, AsBytes(conf)));
+  AGENTCA_TRY(CreatePrivateFile(options.pin_file, user_pin.view()));
+  AGENTCA_TRY(CreatePrivateFile(directory / "so.pin", so_pin.view()));
   AGENTCA_ASSIGN(const auto module, Module::Load(options.module, options.softhsm2_conf));
   if (!module->initialised_here()) {
     return Error{Code::kConflict, "the PKCS#11 module is in use in this process already"};

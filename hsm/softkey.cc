@@ -1,17 +1,12 @@
 #include "hsm/softkey.h"
 
-#include <fcntl.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "ca/base/log.h"
 #include "ca/openssl.h"
+#include "hsm/private_file.h"
 #include "hsm/signature.h"
 
 namespace agentca::hsm {
@@ -92,22 +87,14 @@ Result<std::unique_ptr<ca::Signer>> GenerateSoftKey(CaKeyType type) {
 
 Status WriteSoftKey(CaKeyType type, const std::filesystem::path& pem) {
   AGENTCA_ASSIGN(const PkeyPtr key, Generate(type));
-  const int fd = open(pem.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (fd < 0) {
-    return Error{errno == EEXIST ? Code::kConflict : Code::kUnavailable,
-                 "cannot create " + pem.string() + ": " + std::strerror(errno)};
+  const BioPtr memory(BIO_new(BIO_s_secmem()));
+  char* text = nullptr;
+  if (memory == nullptr || PEM_write_bio_PKCS8PrivateKey(memory.get(), key.get(), nullptr, nullptr,
+                                                         0, nullptr, nullptr) != 1) {
+    return Error{Code::kInternal, "cannot encode the key: " + ca::openssl::LastError()};
   }
-  BioPtr file(BIO_new_fd(fd, BIO_NOCLOSE));
-  const bool written =
-      file != nullptr && PEM_write_bio_PKCS8PrivateKey(file.get(), key.get(), nullptr, nullptr, 0,
-                                                       nullptr, nullptr) == 1;
-  const bool durable = fsync(fd) == 0;
-  close(fd);
-  if (!written || !durable) {
-    unlink(pem.c_str());
-    return Error{Code::kUnavailable, "cannot write " + pem.string()};
-  }
-  return {};
+  const long size = BIO_get_mem_data(memory.get(), &text);
+  return CreatePrivateFile(pem, AsBytes(std::string_view(text, static_cast<size_t>(size))));
 }
 
 }  // namespace agentca::hsm

@@ -1,0 +1,281 @@
+#include "hsm/key_use.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "ca/der.h"
+#include "ca/openssl.h"
+#include "ca/signed_object.h"
+#include "hsm/signature.h"
+
+namespace agentca::hsm {
+namespace {
+
+namespace der = ca::der;
+namespace openssl = ca::openssl;
+
+Error Refuse(std::string why) { return {Code::kUnauthorized, std::move(why)}; }
+
+// One element of strict DER: definite, minimal length and a low tag number.
+struct Element {
+  uint8_t tag;
+  ByteView whole;
+  ByteView content;
+};
+
+// Cuts the first element off `rest`.
+std::optional<Element> TakeElement(ByteView& rest) {
+  const unsigned char* cursor = rest.data();
+  long length = 0;
+  int tag = 0;
+  int tag_class = 0;
+  const int form =
+      ASN1_get_object(&cursor, &length, &tag, &tag_class, static_cast<long>(rest.size()));
+  constexpr int kError = 0x80;
+  constexpr int kIndefinite = 0x01;
+  if ((form & (kError | kIndefinite)) != 0 || tag > 30) return std::nullopt;
+  const auto header = static_cast<size_t>(cursor - rest.data());
+  const auto size = header + static_cast<size_t>(length);
+  if (length > std::numeric_limits<int>::max() ||
+      ASN1_object_size(0, static_cast<int>(length), tag) != static_cast<int>(size)) {
+    return std::nullopt;
+  }
+  const Element element{rest[0], rest.first(size), rest.subspan(header, size - header)};
+  rest = rest.subspan(size);
+  return element;
+}
+
+std::optional<std::vector<Element>> ElementsOf(ByteView content, size_t at_most) {
+  std::vector<Element> elements;
+  while (!content.empty()) {
+    const auto element = TakeElement(content);
+    if (!element.has_value() || elements.size() == at_most) return std::nullopt;
+    elements.push_back(*element);
+  }
+  return elements;
+}
+
+bool IsTime(const Element& element) {
+  return element.tag == der::kUtcTime || element.tag == der::kGeneralizedTime;
+}
+
+// revokedCertificates SEQUENCE OF SEQUENCE {
+//   userCertificate    CertificateSerialNumber,
+//   revocationDate     Time,
+//   crlEntryExtensions Extensions OPTIONAL }
+bool IsRevokedList(ByteView entries) {
+  if (entries.empty()) return false;  // RFC 5280 §5.1.2.6: absent when nothing is revoked
+  while (!entries.empty()) {
+    const auto entry = TakeElement(entries);
+    if (!entry.has_value() || entry->tag != der::kSequence) return false;
+    ByteView rest = entry->content;
+    const auto serial = TakeElement(rest);
+    if (!serial.has_value() || serial->tag != der::kInteger) return false;
+    const auto date = TakeElement(rest);
+    if (!date.has_value() || !IsTime(*date)) return false;
+    if (rest.empty()) continue;
+    const auto extensions = TakeElement(rest);
+    if (!extensions.has_value() || extensions->tag != der::kSequence || !rest.empty()) return false;
+  }
+  return true;
+}
+
+// TBSCertList ::= SEQUENCE {            -- RFC 5280 §5.1
+//   version             Version,        -- v2
+//   signature           AlgorithmIdentifier,
+//   issuer              Name,
+//   thisUpdate          Time,
+//   nextUpdate          Time,           -- RFC 5280 §5.1.2.5 demands it
+//   revokedCertificates … OPTIONAL,
+//   crlExtensions       [0] Extensions  -- §5.2.3 demands one }
+struct CrlHeader {
+  ByteView algorithm;
+  Bytes tbs;  // the same list without revokedCertificates
+};
+// Nothing when `content` is not of this shape.
+std::optional<CrlHeader> WithoutEntries(ByteView content) {
+  const auto elements = ElementsOf(content, 7);
+  if (!elements.has_value() || elements->size() < 6) return std::nullopt;
+  const std::vector<Element>& e = *elements;
+  const bool with_entries = e.size() == 7;
+  if (e[0].tag != der::kInteger || e[1].tag != der::kSequence || e[2].tag != der::kSequence ||
+      !IsTime(e[3]) || !IsTime(e[4]) || e.back().tag != der::Constructed(0)) {
+    return std::nullopt;
+  }
+  if (with_entries && (e[5].tag != der::kSequence || !IsRevokedList(e[5].content))) {
+    return std::nullopt;
+  }
+  return CrlHeader{e[1].whole, der::Sequence({e[0].whole, e[1].whole, e[2].whole, e[3].whole,
+                                              e[4].whole, e.back().whole})};
+}
+
+std::optional<std::string> PositiveHex(const ASN1_INTEGER* integer, bool or_zero) {
+  if (integer == nullptr || ASN1_STRING_type(integer) != V_ASN1_INTEGER) return std::nullopt;
+  const ByteView octets(ASN1_STRING_get0_data(integer),
+                        static_cast<size_t>(ASN1_STRING_length(integer)));
+  const bool zero = std::all_of(octets.begin(), octets.end(), [](uint8_t o) { return o == 0; });
+  if (zero && !or_zero) return std::nullopt;
+  return ToHex(octets);
+}
+
+bool IsSame(ByteView a, ByteView b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+
+bool IsAlgorithmOf(ByteView algorithm, const KeyScope& scope) {
+  return IsSame(algorithm, ca::AlgorithmIdentifier(AlgorithmOf(scope.key.type())));
+}
+
+bool IsName(const X509_NAME* name, const KeyScope& scope) {
+  return openssl::Encode(i2d_X509_NAME, name) == scope.ca_subject;
+}
+
+bool HasDuplicateExtensions(const X509* certificate) {
+  const int count = X509_get_ext_count(certificate);
+  for (int i = 0; i < count; ++i) {
+    const ASN1_OBJECT* oid = X509_EXTENSION_get_object(X509_get_ext(certificate, i));
+    if (X509_get_ext_by_OBJ(certificate, oid, i) >= 0) return true;
+  }
+  return false;
+}
+
+// X509_get_extension_flags and its kin parse every extension that OpenSSL knows.
+Status RefuseAuthority(X509* certificate, const KeyScope& scope) {
+  constexpr int kMaxExtensions = 32;
+  if (X509_get_ext_count(certificate) > kMaxExtensions || HasDuplicateExtensions(certificate)) {
+    return Refuse("an extension twice, or too many");
+  }
+  const uint32_t flags = X509_get_extension_flags(certificate);
+  if ((flags & EXFLAG_INVALID) != 0) return Refuse("an extension that is not well-formed");
+  if ((flags & (EXFLAG_CA | EXFLAG_PROXY)) != 0 || X509_check_ca(certificate) != 0) {
+    return Refuse("a CA certificate");
+  }
+  if ((flags & EXFLAG_KUSAGE) != 0 &&
+      (X509_get_key_usage(certificate) & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0) {
+    return Refuse("a certificate with the key usage of a CA");
+  }
+  if ((flags & EXFLAG_XKUSAGE) == 0) return {};
+  const uint32_t usage = X509_get_extended_key_usage(certificate);
+  if ((usage & XKU_ANYEKU) != 0) return Refuse("a certificate for any extended key usage");
+  if ((usage & XKU_OCSP_SIGN) == 0) return {};
+  const Bytes spki = openssl::Encode(
+      i2d_X509_PUBKEY, static_cast<const X509_PUBKEY*>(X509_get_X509_PUBKEY(certificate)));
+  const bool ours = std::any_of(scope.ocsp_keys.begin(), scope.ocsp_keys.end(),
+                                [&](const ca::PublicKey& key) { return key.spki() == spki; });
+  if (!ours) return Refuse("an OCSP delegation to a key that is not this signer's");
+  return {};
+}
+
+Result<std::string> JudgeCertificate(ByteView message, const KeyScope& scope) {
+  const Bytes wrapped = ca::WrapUnsigned(message, AlgorithmOf(scope.key.type()));
+  const auto certificate = openssl::Decode<openssl::X509Ptr>(d2i_X509, wrapped);
+  if (!certificate) return Refuse("not a TBSCertificate: " + openssl::LastError());
+  if (!IsSame(openssl::Encode(i2d_re_X509_tbs, certificate.get()), message)) {
+    return Refuse("a TBSCertificate that is not canonical");
+  }
+  if (X509_get_version(certificate.get()) != X509_VERSION_3) return Refuse("not version 3");
+  const X509_ALGOR* algorithm = X509_get0_tbs_sigalg(certificate.get());
+  if (!IsAlgorithmOf(openssl::Encode(i2d_X509_ALGOR, algorithm), scope)) {
+    return Refuse("another signature algorithm than this key's");
+  }
+  if (!IsName(X509_get_issuer_name(certificate.get()), scope)) {
+    return Refuse("a certificate of another issuer");
+  }
+  if (IsName(X509_get_subject_name(certificate.get()), scope)) {
+    return Refuse("a certificate in the CA's own name");
+  }
+  AGENTCA_TRY(RefuseAuthority(certificate.get(), scope));
+  auto serial = PositiveHex(X509_get0_serialNumber(certificate.get()), false);
+  if (!serial.has_value()) return Refuse("a serial number that is not positive");
+  return *std::move(serial);
+}
+
+// RFC 5280 §5.2.4, §5.2.5: lists that speak for other lists or issuers than they seem to.
+Status RefuseSpecialCrl(const X509_CRL* crl) {
+  if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0) return Refuse("a delta CRL");
+  if (X509_CRL_get_ext_by_NID(crl, NID_issuing_distribution_point, -1) < 0) return {};
+  using PointPtr = openssl::Owned<ISSUING_DIST_POINT, ISSUING_DIST_POINT_free>;
+  const PointPtr point(static_cast<ISSUING_DIST_POINT*>(
+      X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, nullptr, nullptr)));
+  if (!point) return Refuse("an issuing distribution point that is not well-formed");
+  if (point->indirectCRL > 0) return Refuse("an indirect CRL");
+  return {};
+}
+
+Result<std::string> JudgeCrl(ByteView content, const KeyScope& scope) {
+  const auto header = WithoutEntries(content);
+  if (!header.has_value()) return Refuse("not a version 2 TBSCertList");
+  const Bytes wrapped = ca::WrapUnsigned(header->tbs, AlgorithmOf(scope.key.type()));
+  const auto crl = openssl::Decode<openssl::X509CrlPtr>(d2i_X509_CRL, wrapped);
+  if (!crl) return Refuse("not a TBSCertList: " + openssl::LastError());
+  if (openssl::Encode(i2d_re_X509_CRL_tbs, crl.get()) != header->tbs) {
+    return Refuse("a TBSCertList that is not canonical");
+  }
+  if (X509_CRL_get_version(crl.get()) != X509_CRL_VERSION_2) return Refuse("not version 2");
+  if (!IsAlgorithmOf(header->algorithm, scope)) {
+    return Refuse("another signature algorithm than this key's");
+  }
+  if (!IsName(X509_CRL_get_issuer(crl.get()), scope)) return Refuse("a CRL of another issuer");
+  AGENTCA_TRY(RefuseSpecialCrl(crl.get()));
+  const openssl::IntegerPtr number(static_cast<ASN1_INTEGER*>(
+      X509_CRL_get_ext_d2i(crl.get(), NID_crl_number, nullptr, nullptr)));
+  auto hex = PositiveHex(number.get(), true);
+  if (!hex.has_value()) return Refuse("a CRL without one number");
+  return *std::move(hex);
+}
+
+Result<std::string> JudgeOcsp(ByteView message, const KeyScope& scope) {
+  const Bytes wrapped = ca::WrapUnsigned(message, AlgorithmOf(scope.key.type()));
+  const auto response = openssl::Decode<openssl::OcspBasicPtr>(d2i_OCSP_BASICRESP, wrapped);
+  if (!response) return Refuse("not a ResponseData: " + openssl::LastError());
+  const OCSP_RESPDATA* data = OCSP_resp_get0_respdata(response.get());
+  if (!IsSame(openssl::Encode(i2d_OCSP_RESPDATA, data), message)) {
+    return Refuse("a ResponseData that is not canonical");
+  }
+  const ASN1_OCTET_STRING* key_hash = nullptr;
+  const X509_NAME* name = nullptr;
+  if (OCSP_resp_get0_id(response.get(), &key_hash, &name) != 1 || key_hash == nullptr) {
+    return Refuse("a responder that is not named by its key");
+  }
+  const ByteView responder(ASN1_STRING_get0_data(key_hash),
+                           static_cast<size_t>(ASN1_STRING_length(key_hash)));
+  if (!IsSame(responder, scope.key.key_identifier())) return Refuse("another responder's answer");
+  const OCSP_SINGLERESP* first = OCSP_resp_get0(response.get(), 0);
+  if (first == nullptr) return Refuse("an OCSP response without an answer");
+  ASN1_INTEGER* serial = nullptr;
+  OCSP_id_get0_info(nullptr, nullptr, nullptr, &serial,
+                    const_cast<OCSP_CERTID*>(OCSP_SINGLERESP_get0_id(first)));
+  auto hex = PositiveHex(serial, true);
+  if (!hex.has_value()) return Refuse("an OCSP answer for a serial number that is negative");
+  return *std::move(hex);
+}
+
+std::optional<Purpose> PurposeOf(uint8_t first_tag) {
+  if (first_tag == der::Constructed(0)) return Purpose::kCertificate;
+  if (first_tag == der::kInteger) return Purpose::kCrl;
+  if (first_tag == der::Constructed(2)) return Purpose::kOcsp;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Use> JudgeUse(ByteView message, const KeyScope& scope) {
+  const openssl::ErrorScope errors;
+  ByteView rest = message;
+  const auto outer = TakeElement(rest);
+  if (!outer.has_value() || outer->tag != der::kSequence || !rest.empty() ||
+      outer->content.empty()) {
+    return Refuse("not one DER sequence");
+  }
+  const auto purpose = PurposeOf(outer->content[0]);
+  if (!purpose.has_value()) return Refuse("neither a certificate, a CRL nor an OCSP response");
+  if (std::find(scope.purposes.begin(), scope.purposes.end(), *purpose) == scope.purposes.end()) {
+    return Refuse("the key is not for purpose " + std::string(ToString(*purpose)));
+  }
+  auto object = *purpose == Purpose::kCertificate ? JudgeCertificate(message, scope)
+                : *purpose == Purpose::kCrl       ? JudgeCrl(outer->content, scope)
+                                                  : JudgeOcsp(message, scope);
+  if (!object.ok()) return std::move(object).error();
+  return Use{*purpose, *std::move(object)};
+}
+
+}  // namespace agentca::hsm
