@@ -3,7 +3,7 @@
 #include <array>
 #include <cassert>
 
-#include "ca/openssl.h"
+#include "ca/asn1_forms.h"
 
 namespace agentca::ca {
 namespace {
@@ -35,25 +35,19 @@ Error Malformed(std::string_view why) {
 Result<Time> TimeOf(const ASN1_TIME* time) {
   std::tm utc{};
   if (time == nullptr || ASN1_TIME_to_tm(time, &utc) != 1) return Malformed("has an invalid time");
-  return std::chrono::floor<Seconds>(std::chrono::system_clock::from_time_t(timegm(&utc)));
+  return Time{Seconds{timegm(&utc)}};
 }
 
-Bytes Octets(const ASN1_STRING* string) {
-  const unsigned char* const data = ASN1_STRING_get0_data(string);
-  return Bytes(data, data + ASN1_STRING_length(string));
-}
-
-Status ReadNames(const X509* x509, Certificate& out) {
-  int critical = 0;
-  const openssl::GeneralNamesPtr names(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(x509, NID_subject_alt_name, &critical, nullptr)));
-  if (!names && critical != -1) return Malformed("has an invalid subjectAltName");
+Status ReadNames(const STACK_OF(X509_EXTENSION) * extensions, Certificate& out) {
+  if (X509v3_get_ext_by_NID(extensions, NID_subject_alt_name, -1) < 0) return {};
+  const auto names = ReadExtension<openssl::GeneralNamesPtr>(extensions, NID_subject_alt_name);
+  if (!names) return Malformed("has an invalid subjectAltName");
   for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type == GEN_DNS)
-      out.dns_names.emplace_back(AsText(Octets(name->d.dNSName)));
+      out.dns_names.emplace_back(AsText(View(name->d.dNSName)));
     else if (name->type == GEN_IPADD)
-      out.ip_addresses.push_back(Octets(name->d.iPAddress));
+      out.ip_addresses.push_back(ToBytes(View(name->d.iPAddress)));
   }
   return {};
 }
@@ -108,27 +102,26 @@ Result<Reason> ReasonFromString(std::string_view name) {
 Result<Certificate> Certificate::Parse(ByteView der) {
   if (der.size() > kMaxCertificateSize) return Malformed("is too large");
   const openssl::ErrorScope errors;
-  const auto x509 = openssl::Decode<openssl::X509Ptr>(d2i_X509, der);
-  if (!x509) return Malformed("is not one DER Certificate");
-
-  const ASN1_INTEGER* const number = X509_get0_serialNumber(x509.get());
-  if (ASN1_STRING_type(number) == V_ASN1_NEG_INTEGER) return Malformed("has a negative serial");
-  AGENTCA_ASSIGN(Serial serial, Serial::FromBytes(Octets(number)));
-  Result<PublicKey> key =
-      PublicKey::FromSpki(openssl::Encode(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(x509.get())));
+  const FormPtr<CertificateForm> form = ParseCertificate(der);
+  if (!form) return Malformed("is not one DER Certificate");
+  const TbsForm& tbs = *form->tbs;
+  if (ASN1_STRING_type(tbs.serial) == V_ASN1_NEG_INTEGER)
+    return Malformed("has a negative serial number");
+  AGENTCA_ASSIGN(Serial serial, Serial::FromBytes(View(tbs.serial)));
+  Result<PublicKey> key = PublicKey::FromSpki(View(tbs.public_key));
   if (!key) return Malformed("has a key that is not accepted: " + key.error().detail);
-  AGENTCA_ASSIGN(const Time not_before, TimeOf(X509_get0_notBefore(x509.get())));
-  AGENTCA_ASSIGN(const Time not_after, TimeOf(X509_get0_notAfter(x509.get())));
+  AGENTCA_ASSIGN(const Time not_before, TimeOf(tbs.validity->notBefore));
+  AGENTCA_ASSIGN(const Time not_after, TimeOf(tbs.validity->notAfter));
   Certificate certificate{ToBytes(der),
                           std::move(serial),
                           *std::move(key),
-                          openssl::Encode(i2d_X509_NAME, X509_get_subject_name(x509.get())),
-                          openssl::Encode(i2d_X509_NAME, X509_get_issuer_name(x509.get())),
+                          openssl::Encode(i2d_X509_NAME, tbs.subject),
+                          openssl::Encode(i2d_X509_NAME, tbs.issuer),
                           not_before,
                           not_after,
                           {},
                           {}};
-  AGENTCA_TRY(ReadNames(x509.get(), certificate));
+  AGENTCA_TRY(ReadNames(tbs.extensions, certificate));
   return certificate;
 }
 

@@ -18,9 +18,10 @@ struct Csr {
   std::vector<Bytes> ip_addresses;     // 4 or 16 octets, sorted, unique
 };
 
-// Checks the form, the key (as PublicKey does), the signature (proof of possession, with an
+// Checks the form (DER), the key (as PublicKey does), the signature (proof of possession, with an
 // algorithm we accept) and that nothing but dNSName and iPAddress is asked for. Every fault is
 // kBadCsr with its cause: trailing data, duplicate extensions, SANs of other types, NUL in a name.
+// What else a request says (O=, CA:TRUE, key usages, challenge password) is not even read.
 Result<Csr> ParseCsr(ByteView der);
 
 }  // namespace agentca::ca

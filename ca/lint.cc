@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "ca/asn1_forms.h"
 #include "ca/lint_extensions.h"
 #include "ca/openssl.h"
-#include "ca/signed_object.h"
 
 namespace agentca::ca {
 namespace {
@@ -15,24 +15,21 @@ constexpr long kMaxSerialNumber = 64;  // ub-serial-number; OpenSSL has no name 
 // Octets read and octets wanted are the same.
 bool Same(ByteView a, ByteView b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
-void LintForm(X509* x509, ByteView tbs, const LintContext& lint) {
+void LintForm(const TbsForm& form, ByteView tbs, const LintContext& lint) {
   // What OpenSSL would write for what it read: anything that is not DER differs.
-  lint.Expect(Same(openssl::Encode(i2d_re_X509_tbs, x509), tbs), "TBSCertificate is not DER");
-  lint.Expect(X509_get_version(x509) == kVersion3, "version is not 3");
-  const ASN1_INTEGER* const serial = X509_get0_serialNumber(x509);
-  const openssl::BignumPtr number(ASN1_INTEGER_to_BN(serial, nullptr));
+  lint.Expect(Same(EncodeTbs(form), tbs), "TBSCertificate is not DER");
+  lint.Expect(form.version != nullptr && ASN1_INTEGER_get(form.version) == kVersion3,
+              "version is not 3");
+  const openssl::BignumPtr number(ASN1_INTEGER_to_BN(form.serial, nullptr));
   if (lint.Expect(number != nullptr, "serial number cannot be read")) {
     lint.Expect(BN_is_negative(number.get()) == 0 && BN_is_zero(number.get()) == 0,
                 "serial number is not positive");
     // The sign bit counts: 20 octets hold 159 bits.
     lint.Expect(BN_num_bits(number.get()) <= 159, "serial number is longer than 20 octets");
   }
-  lint.Expect(Same(openssl::Encode(i2d_X509_ALGOR, X509_get0_tbs_sigalg(x509)),
+  lint.Expect(Same(openssl::Encode(i2d_X509_ALGOR, form.algorithm),
                    AlgorithmIdentifier(lint.issuer.algorithm)),
               "signature algorithm is not the issuer's");
-  const ASN1_BIT_STRING *issuer_uid = nullptr, *subject_uid = nullptr;
-  X509_get0_uids(x509, &issuer_uid, &subject_uid);
-  lint.Expect(issuer_uid == nullptr && subject_uid == nullptr, "unique identifiers are present");
 }
 
 // One attribute as OpenSSL reads it: NID and UTF-8.
@@ -82,8 +79,7 @@ bool HasRightType(int nid, const ASN1_STRING* value) {
   return type == V_ASN1_UTF8STRING || type == V_ASN1_PRINTABLESTRING;
 }
 
-void LintSubject(const X509* x509, const LintContext& lint) {
-  const X509_NAME* const subject = X509_get_subject_name(x509);
+void LintSubject(const X509_NAME* subject, const LintContext& lint) {
   std::vector<ReadAttribute> found;
   for (int i = 0; i < X509_NAME_entry_count(subject); ++i) {
     const X509_NAME_ENTRY* const entry = X509_NAME_get_entry(subject, i);
@@ -114,9 +110,9 @@ std::optional<Time> ReadTime(const ASN1_TIME* time) {
   return Time{Seconds{timegm(&utc)}};
 }
 
-void LintValidity(const X509* x509, const LintContext& lint) {
-  const std::optional<Time> not_before = ReadTime(X509_get0_notBefore(x509));
-  const std::optional<Time> not_after = ReadTime(X509_get0_notAfter(x509));
+void LintValidity(const X509_VAL& validity, const LintContext& lint) {
+  const std::optional<Time> not_before = ReadTime(validity.notBefore);
+  const std::optional<Time> not_after = ReadTime(validity.notAfter);
   if (!lint.Expect(not_before && not_after, "validity is not in the form of RFC 5280")) return;
   lint.Expect(*not_before < *not_after, "notAfter is not after notBefore");
   lint.Expect(*not_after - *not_before + Seconds(1) <= lint.profile.lifetime(),
@@ -127,28 +123,27 @@ void LintValidity(const X509* x509, const LintContext& lint) {
               "notAfter is not the one ordered");
 }
 
-void LintKey(const X509* x509, const LintContext& lint) {
-  lint.Expect(
-      Same(openssl::Encode(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(x509)), lint.request.key.spki()),
-      "public key is not the one of the request");
-  const EVP_PKEY* const key = X509_get0_pubkey(x509);
-  if (!lint.Expect(key != nullptr, "public key cannot be read")) return;
-  const bool allowed = std::any_of(
-      lint.profile.allowed_keys().begin(), lint.profile.allowed_keys().end(),
-      [&](const AllowedKey& rule) {
-        switch (rule.type) {
-          case KeyType::kP256:
-            return EVP_PKEY_get_id(key) == EVP_PKEY_EC && EVP_PKEY_get_bits(key) == 256;
-          case KeyType::kP384:
-            return EVP_PKEY_get_id(key) == EVP_PKEY_EC && EVP_PKEY_get_bits(key) == 384;
-          case KeyType::kEd25519:
-            return EVP_PKEY_get_id(key) == EVP_PKEY_ED25519;
-          case KeyType::kRsa:
-            break;
-        }
-        return EVP_PKEY_get_id(key) == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) >= rule.min_bits;
-      });
-  lint.Expect(allowed, "public key is of a type that the profile does not allow");
+// The request's key was read and judged by OpenSSL; the certificate's must be that very one.
+void LintKey(ByteView spki, const LintContext& lint) {
+  lint.Expect(Same(spki, lint.request.key.spki()), "public key is not the one of the request");
+  const EVP_PKEY* const key = lint.request.key.evp();
+  const auto fits = [key](const AllowedKey& rule) {
+    const int id = EVP_PKEY_get_base_id(key), bits = EVP_PKEY_get_bits(key);
+    switch (rule.type) {
+      case KeyType::kP256:
+        return id == EVP_PKEY_EC && bits == 256;
+      case KeyType::kP384:
+        return id == EVP_PKEY_EC && bits == 384;
+      case KeyType::kEd25519:
+        return id == EVP_PKEY_ED25519;
+      case KeyType::kRsa:
+        break;
+    }
+    return id == EVP_PKEY_RSA && bits >= rule.min_bits;
+  };
+  const std::vector<AllowedKey>& rules = lint.profile.allowed_keys();
+  lint.Expect(std::any_of(rules.begin(), rules.end(), fits),
+              "public key is of a type that the profile does not allow");
 }
 
 }  // namespace
@@ -159,17 +154,15 @@ std::vector<std::string> LintTbsCertificate(ByteView tbs, const Profile& profile
   std::vector<std::string> findings;
   const LintContext lint{profile, issuer, request, findings};
   const openssl::ErrorScope errors;
-  const auto x509 =
-      openssl::Decode<openssl::X509Ptr>(d2i_X509, WrapUnsigned(tbs, issuer.algorithm));
-  if (!x509) return {"OpenSSL cannot read the TBSCertificate"};
-  LintExtensions(x509.get(), lint);
-  LintSubject(x509.get(), lint);
-  lint.Expect(
-      Same(openssl::Encode(i2d_X509_NAME, X509_get_issuer_name(x509.get())), issuer.subject),
-      "issuer is not the subject of the issuing certificate");
-  LintValidity(x509.get(), lint);
-  LintKey(x509.get(), lint);
-  LintForm(x509.get(), tbs, lint);  // last: it makes OpenSSL forget the octets it read
+  const FormPtr<TbsForm> form = ParseTbs(tbs);
+  if (!form) return {"OpenSSL cannot read the TBSCertificate"};
+  LintForm(*form, tbs, lint);
+  lint.Expect(Same(openssl::Encode(i2d_X509_NAME, form->issuer), issuer.subject),
+              "issuer is not the subject of the issuing certificate");
+  LintValidity(*form->validity, lint);
+  LintSubject(form->subject, lint);
+  LintKey(View(form->public_key), lint);
+  LintExtensions(form->extensions, X509_NAME_entry_count(form->subject) == 0, lint);
   return findings;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "ca/asn1_forms.h"
 #include "ca/dns_name.h"
 #include "ca/openssl.h"
 
@@ -17,6 +18,7 @@ using AkiPtr = openssl::Owned<AUTHORITY_KEYID, AUTHORITY_KEYID_free>;
 using UsagesPtr = openssl::Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free>;
 using ConstraintsPtr = openssl::Owned<NAME_CONSTRAINTS, NAME_CONSTRAINTS_free>;
 using BasicPtr = openssl::Owned<BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free>;
+using IdentifierPtr = openssl::Owned<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free>;
 using BitsPtr = openssl::Owned<ASN1_BIT_STRING, ASN1_BIT_STRING_free>;
 
 // A GeneralName as type and octets.
@@ -45,12 +47,7 @@ std::optional<ReadName> NameOf(const GENERAL_NAME* name) {
   }
 }
 
-template <class Ptr>
-Ptr Read(X509* x509, int nid) {
-  return Ptr(static_cast<typename Ptr::pointer>(X509_get_ext_d2i(x509, nid, nullptr, nullptr)));
-}
-
-bool IsPresent(X509* x509, int nid) { return X509_get_ext_by_NID(x509, nid, -1) >= 0; }
+using Extensions = STACK_OF(X509_EXTENSION);
 
 // ---- The list as a whole ------------------------------------------------------------------------
 
@@ -86,16 +83,15 @@ std::array<Wanted, 11> WantedExtensions(const LintContext& lint, bool empty_subj
   }};
 }
 
-void LintList(X509* x509, const LintContext& lint) {
-  const auto wanted =
-      WantedExtensions(lint, X509_NAME_entry_count(X509_get_subject_name(x509)) == 0);
+void LintList(const Extensions* extensions, bool empty_subject, const LintContext& lint) {
+  const auto wanted = WantedExtensions(lint, empty_subject);
   for (const Wanted& one : wanted)
-    lint.Expect(IsPresent(x509, one.nid) == one.present,
+    lint.Expect((X509v3_get_ext_by_NID(extensions, one.nid, -1) >= 0) == one.present,
                 std::string(one.name) + (one.present ? " is missing" : " is not wanted"));
   std::set<std::string> seen;
   const std::vector<Bytes>& extra = lint.request.extra_extensions;
-  for (int i = 0; i < X509_get_ext_count(x509); ++i) {
-    X509_EXTENSION* const extension = X509_get_ext(x509, i);
+  for (int i = 0; i < X509v3_get_ext_count(extensions); ++i) {
+    X509_EXTENSION* const extension = X509v3_get_ext(extensions, i);
     const std::string dotted = DottedOf(X509_EXTENSION_get_object(extension));
     lint.Expect(seen.insert(dotted).second, "extension " + dotted + " is there twice");
     const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
@@ -115,9 +111,9 @@ void LintList(X509* x509, const LintContext& lint) {
 
 // ---- One extension each -------------------------------------------------------------------------
 
-void LintBasicConstraints(X509* x509, const LintContext& lint) {
+void LintBasicConstraints(const Extensions* extensions, const LintContext& lint) {
   const RawProfile& rules = lint.profile.raw();
-  const auto basic = Read<BasicPtr>(x509, NID_basic_constraints);
+  const auto basic = ReadExtension<BasicPtr>(extensions, NID_basic_constraints);
   if (!lint.Expect(basic != nullptr, "basicConstraints cannot be read")) return;
   lint.Expect((basic->ca != 0) == rules.is_ca, "CA bit is not the profile's");
   const long path_length = basic->pathlen == nullptr ? -1 : ASN1_INTEGER_get(basic->pathlen);
@@ -125,8 +121,8 @@ void LintBasicConstraints(X509* x509, const LintContext& lint) {
               "path length is not the profile's");
 }
 
-void LintKeyUsage(X509* x509, const LintContext& lint) {
-  const auto bits = Read<BitsPtr>(x509, NID_key_usage);
+void LintKeyUsage(const Extensions* extensions, const LintContext& lint) {
+  const auto bits = ReadExtension<BitsPtr>(extensions, NID_key_usage);
   if (!lint.Expect(bits != nullptr, "keyUsage cannot be read")) return;
   uint16_t found = 0;
   for (int bit = 0; bit < 16; ++bit)
@@ -140,20 +136,20 @@ void LintKeyUsage(X509* x509, const LintContext& lint) {
               "keyCertSign and the CA bit disagree");
 }
 
-void LintExtendedKeyUsage(X509* x509, const LintContext& lint) {
-  const auto usages = Read<UsagesPtr>(x509, NID_ext_key_usage);
+void LintExtendedKeyUsage(const Extensions* extensions, const LintContext& lint) {
+  const auto usages = ReadExtension<UsagesPtr>(extensions, NID_ext_key_usage);
   std::vector<std::string> found;
   for (int i = 0; i < sk_ASN1_OBJECT_num(usages.get()); ++i)
     found.push_back(DottedOf(sk_ASN1_OBJECT_value(usages.get(), i)));
   lint.Expect(found == lint.profile.extended_key_usage_oids(), "extKeyUsage is not the profile's");
 }
 
-void LintKeyIdentifiers(X509* x509, const LintContext& lint) {
-  const ASN1_OCTET_STRING* const subject = X509_get0_subject_key_id(x509);
+void LintKeyIdentifiers(const Extensions* extensions, const LintContext& lint) {
+  const auto subject = ReadExtension<IdentifierPtr>(extensions, NID_subject_key_identifier);
   const Bytes own = lint.request.key.key_identifier();
-  lint.Expect(subject != nullptr && TextOf(subject) == AsText(own),
+  lint.Expect(subject != nullptr && TextOf(subject.get()) == AsText(own),
               "subjectKeyIdentifier is not the hash of the key");
-  const auto authority = Read<AkiPtr>(x509, NID_authority_key_identifier);
+  const auto authority = ReadExtension<AkiPtr>(extensions, NID_authority_key_identifier);
   if (!lint.Expect(authority && authority->keyid, "authorityKeyIdentifier has no key identifier"))
     return;
   lint.Expect(TextOf(authority->keyid) == AsText(lint.issuer.key_identifier),
@@ -162,7 +158,7 @@ void LintKeyIdentifiers(X509* x509, const LintContext& lint) {
               "authorityKeyIdentifier names issuer and serial");
 }
 
-void LintAlternativeNames(X509* x509, const LintContext& lint) {
+void LintAlternativeNames(const Extensions* extensions, const LintContext& lint) {
   std::vector<ReadName> wanted;
   for (const std::string& name : lint.request.dns_names) wanted.emplace_back(GEN_DNS, name);
   for (const Bytes& address : lint.request.ip_addresses)
@@ -170,7 +166,7 @@ void LintAlternativeNames(X509* x509, const LintContext& lint) {
   for (const std::string& uri : lint.request.uris) wanted.emplace_back(GEN_URI, uri);
 
   std::vector<ReadName> found;
-  const auto names = Read<openssl::GeneralNamesPtr>(x509, NID_subject_alt_name);
+  const auto names = ReadExtension<openssl::GeneralNamesPtr>(extensions, NID_subject_alt_name);
   for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const auto name = NameOf(sk_GENERAL_NAME_value(names.get(), i));
     if (!lint.Expect(name.has_value(), "subjectAltName has a name of another type")) continue;
@@ -191,13 +187,13 @@ void LintAlternativeNames(X509* x509, const LintContext& lint) {
               "subjectAltName has more names than the profile allows");
 }
 
-void LintAccess(X509* x509, const LintContext& lint) {
+void LintAccess(const Extensions* extensions, const LintContext& lint) {
   if (lint.profile.raw().ocsp_no_check) return;
   std::vector<std::pair<int, std::string>> wanted, found;
   if (!lint.issuer.ocsp_url.empty()) wanted.emplace_back(NID_ad_OCSP, lint.issuer.ocsp_url);
   if (!lint.issuer.ca_issuers_url.empty())
     wanted.emplace_back(NID_ad_ca_issuers, lint.issuer.ca_issuers_url);
-  const auto access = Read<AccessPtr>(x509, NID_info_access);
+  const auto access = ReadExtension<AccessPtr>(extensions, NID_info_access);
   for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(access.get()); ++i) {
     const ACCESS_DESCRIPTION* const one = sk_ACCESS_DESCRIPTION_value(access.get(), i);
     const auto name = NameOf(one->location);
@@ -207,11 +203,11 @@ void LintAccess(X509* x509, const LintContext& lint) {
   lint.Expect(found == wanted, "authorityInfoAccess is not the issuer's");
 }
 
-void LintDistributionPoints(X509* x509, const LintContext& lint) {
+void LintDistributionPoints(const Extensions* extensions, const LintContext& lint) {
   if (lint.profile.raw().ocsp_no_check) return;
   std::vector<std::string> wanted, found;
   if (!lint.issuer.crl_url.empty()) wanted.push_back(lint.issuer.crl_url);
-  const auto points = Read<PointsPtr>(x509, NID_crl_distribution_points);
+  const auto points = ReadExtension<PointsPtr>(extensions, NID_crl_distribution_points);
   for (int i = 0; i < sk_DIST_POINT_num(points.get()); ++i) {
     const DIST_POINT* const point = sk_DIST_POINT_value(points.get(), i);
     const bool plain = point->distpoint != nullptr && point->distpoint->type == 0 &&
@@ -226,9 +222,9 @@ void LintDistributionPoints(X509* x509, const LintContext& lint) {
   lint.Expect(found == wanted, "cRLDistributionPoints is not the issuer's");
 }
 
-void LintPolicies(X509* x509, const LintContext& lint) {
+void LintPolicies(const Extensions* extensions, const LintContext& lint) {
   std::vector<std::string> found;
-  const auto policies = Read<PoliciesPtr>(x509, NID_certificate_policies);
+  const auto policies = ReadExtension<PoliciesPtr>(extensions, NID_certificate_policies);
   for (int i = 0; i < sk_POLICYINFO_num(policies.get()); ++i) {
     const POLICYINFO* const policy = sk_POLICYINFO_value(policies.get(), i);
     lint.Expect(policy->qualifiers == nullptr, "certificatePolicies has qualifiers");
@@ -249,14 +245,14 @@ std::vector<ReadName> SubtreesOf(STACK_OF(GENERAL_SUBTREE) * subtrees, const Lin
   return found;
 }
 
-void LintNameConstraints(X509* x509, const LintContext& lint) {
+void LintNameConstraints(const Extensions* extensions, const LintContext& lint) {
   const RawProfile& rules = lint.profile.raw();
   if (rules.permitted_dns.empty()) return;
   std::vector<ReadName> permitted, excluded;
   for (const std::string& name : rules.permitted_dns) permitted.emplace_back(GEN_DNS, name);
   if (!rules.allow_ip_addresses)
     excluded = {{GEN_IPADD, std::string(8, '\0')}, {GEN_IPADD, std::string(32, '\0')}};
-  const auto constraints = Read<ConstraintsPtr>(x509, NID_name_constraints);
+  const auto constraints = ReadExtension<ConstraintsPtr>(extensions, NID_name_constraints);
   if (!lint.Expect(constraints != nullptr, "nameConstraints cannot be read")) return;
   lint.Expect(SubtreesOf(constraints->permittedSubtrees, lint) == permitted,
               "permitted names are not the profile's");
@@ -266,17 +262,17 @@ void LintNameConstraints(X509* x509, const LintContext& lint) {
 
 }  // namespace
 
-void LintExtensions(X509* x509, const LintContext& lint) {
-  LintList(x509, lint);
-  LintBasicConstraints(x509, lint);
-  LintKeyUsage(x509, lint);
-  LintExtendedKeyUsage(x509, lint);
-  LintKeyIdentifiers(x509, lint);
-  LintAlternativeNames(x509, lint);
-  LintAccess(x509, lint);
-  LintDistributionPoints(x509, lint);
-  LintPolicies(x509, lint);
-  LintNameConstraints(x509, lint);
+void LintExtensions(const Extensions* extensions, bool empty_subject, const LintContext& lint) {
+  LintList(extensions, empty_subject, lint);
+  LintBasicConstraints(extensions, lint);
+  LintKeyUsage(extensions, lint);
+  LintExtendedKeyUsage(extensions, lint);
+  LintKeyIdentifiers(extensions, lint);
+  LintAlternativeNames(extensions, lint);
+  LintAccess(extensions, lint);
+  LintDistributionPoints(extensions, lint);
+  LintPolicies(extensions, lint);
+  LintNameConstraints(extensions, lint);
 }
 
 }  // namespace agentca::ca

@@ -24,6 +24,7 @@ struct LintContext {
   }
 };
 
-void LintExtensions(X509* x509, const LintContext& lint);
+void LintExtensions(const STACK_OF(X509_EXTENSION) * extensions, bool empty_subject,
+                    const LintContext& lint);
 
 }  // namespace agentca::ca
