@@ -10,7 +10,7 @@
 
 namespace agentca::acme::http {
 
-// Counts the handlers that run. Once closed it lets no more in, and Close returns when those inside
+// Counts the handlers that run. Once shut it lets no more in, and Close returns when those inside
 // have left: after that nothing that a handler refers to is used any more.
 class Gate {
  public:
@@ -23,6 +23,10 @@ class Gate {
   void Leave() {
     std::lock_guard lock(mutex_);
     if (--inside_ == 0 && closed_) empty_.notify_all();
+  }
+  void Shut() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
   }
   void Close() {
     std::unique_lock lock(mutex_);

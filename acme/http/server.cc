@@ -52,6 +52,7 @@ class Server::State {
   }
 
   ~State() {
+    edge_->gate().Shut();
     if (listener_) Drain(std::chrono::milliseconds{0});
     edge_->gate().Close();
     for (const auto& shard : shards_) shard->Stop();
