@@ -81,7 +81,14 @@ def test_32_changed_terms_ask_for_user_action_until_agreed(with_terms, challenge
     assert_problem(response, 403, "userActionRequired")
     assert response.json["instance"]
     assert response.links("terms-of-service") == ["https://example.test/terms-2"]
+    # §7.3.2: an update of the account MUST NOT change it; §7.1.2: a newAccount request says it.
     assert again.post(again.kid, {"termsOfServiceAgreed": True}).status == 200
+    assert again.post(again.directory["newOrder"], {
+        "identifiers": [{"type": "dns", "value": "point32.example.test"}]}).status == 403
+    kid, again.kid = again.kid, None
+    agreed = again.post(again.directory["newAccount"], {"termsOfServiceAgreed": True})
+    assert (agreed.status, agreed.location) == (200, kid)
+    again.kid = kid
     assert again.new_order(["point32.example.test"]).status == 201
     again.close()
 
@@ -198,10 +205,11 @@ def test_41_deactivated_account_is_401_and_its_orders_are_cancelled(new_client, 
     assert not shown.get("revoked") and not shown.get("revocation")
 
 
-def test_41_only_deactivation_may_be_asked_for(client):
-    """§7.3.6"""
-    for status in ("revoked", "purple", 1):
-        assert client.post(client.kid, {"status": status}).status == 400
+def test_41_every_status_but_deactivated_is_ignored(client):
+    """§7.3.2: the server MUST ignore updates of the status except as allowed by §7.3.6."""
+    for status in ("revoked", "purple", "valid"):
+        assert client.must(client.kid, {"status": status}).json["status"] == "valid"
+    assert_problem(client.post(client.kid, {"status": 1}), 400, "malformed")
     assert client.must(client.kid, None).json["status"] == "valid"
 
 
