@@ -49,9 +49,9 @@ enum class Reason : uint8_t {
   kPrivilegeWithdrawn = 9,
   kAaCompromise = 10,
 };
-std::string_view ToString(Reason reason);                 // "keyCompromise", …
-Result<Reason> ReasonFromInt(int64_t value);              // kBadRevocationReason
-Result<Reason> ReasonFromString(std::string_view name);   // kBadRevocationReason
+std::string_view ToString(Reason reason);                // "keyCompromise", …
+Result<Reason> ReasonFromInt(int64_t value);             // kBadRevocationReason
+Result<Reason> ReasonFromString(std::string_view name);  // kBadRevocationReason
 
 // A certificate as we need it after issuance. Made from DER by OpenSSL.
 struct Certificate {
@@ -72,7 +72,7 @@ struct IssuerInfo {
   IssuerId id;
   Bytes subject;         // DER Name of the issuing certificate, byte for byte
   Bytes key_identifier;  // its SKI
-  std::string ocsp_url;        // empty: omitted, as are the next two
+  std::string ocsp_url;  // empty: omitted, as are the next two
   std::string ca_issuers_url;
   std::string crl_url;
   SignatureAlgorithm algorithm;
@@ -81,15 +81,15 @@ struct IssuerInfo {
 // What one certificate shall say beyond its profile.
 struct CertificateRequest {
   PublicKey key;
-  std::vector<std::string> dns_names;  // A-labels, lower case; "*." only where the profile allows
-  std::vector<Bytes> ip_addresses;
-  std::vector<std::string> uris;       // added by the CA itself, never from a CSR
-  std::optional<Name> subject;         // overrides the profile's subject
-  std::optional<Time> not_before;      // as ordered (RFC 8555 §7.4); refused outside the profile
-  std::optional<Time> not_after;
-  std::vector<Bytes> extra_extensions; // complete DER Extension values made by us
-  std::string reference;               // opaque to the CA: the order it is for; stored with the intent
-  std::string owner;                   // opaque to the CA: the account; "" for our own certificates
+  std::vector<std::string> dns_names{};  // A-labels, lower case; "*." only where the profile allows
+  std::vector<Bytes> ip_addresses{};
+  std::vector<std::string> uris{};   // added by the CA itself, never from a CSR
+  std::optional<Name> subject{};     // overrides the profile's subject
+  std::optional<Time> not_before{};  // as ordered (RFC 8555 §7.4); refused outside the profile
+  std::optional<Time> not_after{};
+  std::vector<Bytes> extra_extensions{};  // complete DER Extension values made by us
+  std::string reference{};  // opaque to the CA: the order it is for; stored with the intent
+  std::string owner{};      // opaque to the CA: the account; "" for our own certificates
 };
 
 // Both ends belong to the validity (RFC 5280 §4.1.2.5): a lifetime of L seconds is not_after −

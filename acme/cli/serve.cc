@@ -1,1 +1,72 @@
-// placeholder
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "acme/cli/commands.h"
+#include "acme/cli/config.h"
+#include "acme/cli/files.h"
+#include "acme/cli/node.h"
+#include "acme/cli/signals.h"
+#include "acme/json.h"
+#include "ca/base/log.h"
+
+namespace agentca::cli {
+namespace {
+
+// Beyond drain-deadline: threads that end, logs that are closed.
+constexpr std::chrono::milliseconds kGraceAfterDrain{3000};
+
+// Every connection is a descriptor; the soft limit is often 1024.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    Log(Level::kWarning, "cannot raise the limit of open files");
+}
+
+// For `agentca status`: what is served where, whatever was said on the command line.
+Status Announce(const Config& config, const Node& node) {
+  acme::JsonWriter json;
+  json.BeginObject()
+      .Key("pid")
+      .Int(::getpid())
+      .Member("directory", node.directory_url())
+      .Member("http", node.http_url())
+      .EndObject();
+  AGENTCA_TRY(
+      WriteTextFile(config.directory.Serving(), std::move(json).Take() + "\n", kSecretFile));
+  std::cout << "ready: directory " << node.directory_url() << " http " << node.http_url()
+            << std::endl;
+  Log(Level::kInfo, "ready", {{"directory", node.directory_url()}, {"http", node.http_url()}});
+  return {};
+}
+
+}  // namespace
+
+Result<int> RunServe(const Settings& settings) {
+  AGENTCA_ASSIGN(const Config config, Config::Make(settings));
+  SetLogLevel(config.log_level);
+  AGENTCA_ASSIGN(const auto signals, Signals::Watch());
+  RaiseDescriptorLimit();
+  auto lock = FileLock::Take(config.directory.ServeLock(), FileLock::Wait::kNo);
+  if (!lock.ok()) {
+    if (lock.error().code != Code::kConflict) return std::move(lock).error();
+    return Error{Code::kConflict,
+                 "another agentca serve runs on " + config.directory.root().string()};
+  }
+  AGENTCA_ASSIGN(auto node, Node::Start(config));
+  AGENTCA_TRY(Announce(config, *node));
+  const auto grace = config.serving.drain_deadline + kGraceAfterDrain;
+  while (signals->Wait(grace) == Signals::Event::kReload) node->ReloadTls();
+  Log(Level::kInfo, "draining");
+  node->Drain(config.serving.drain_deadline);
+  std::error_code ignored;
+  std::filesystem::remove(config.directory.Serving(), ignored);
+  node.reset();
+  Log(Level::kInfo, "stopped");
+  return kExitSuccess;
+}
+
+}  // namespace agentca::cli

@@ -1,0 +1,107 @@
+#include "acme/cli/authority.h"
+
+#include "acme/cli/freshness.h"
+#include "ca/base/log.h"
+
+namespace agentca::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kWatchPeriod{500};
+
+hsm::SignerClientOptions MakeSignerOptions(const Config& config) {
+  hsm::SignerClientOptions options;
+  options.deadline = config.signer.deadline;
+  if (!config.signer.socket.empty()) {
+    options.unix_socket = config.signer.socket;
+    return options;
+  }
+  // This very file, also after an upgrade replaced it on disk.
+  options.command = {"/proc/self/exe", "signer", "--dir", config.directory.root().string()};
+  return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Authority>> Authority::Open(const Config& config) {
+  AGENTCA_ASSIGN(Hierarchy hierarchy,
+                 Hierarchy::Load(config.directory, config.identity.http_external_url));
+  std::unique_ptr<Authority> authority(new Authority(std::move(hierarchy)));
+  AGENTCA_TRY(authority->OpenDependencies(config));
+  AGENTCA_TRY(authority->MakeIssuers(config));
+  AGENTCA_TRY(authority->Settle());
+  return authority;
+}
+
+Status Authority::OpenDependencies(const Config& config) {
+  AGENTCA_ASSIGN(keys_, hsm::SignerClient::Start(MakeSignerOptions(config)));
+  AGENTCA_ASSIGN(backend_, storage::Open(config.storage, config.storage == "memory:"
+                                                             ? storage::OpenMode::kCreate
+                                                             : storage::OpenMode::kExisting));
+  AGENTCA_ASSIGN(audit_, ca::ChainedLog::Open(config.directory.AuditLog()));
+  Log(Level::kInfo, "opened store", {{"store", backend_->Describe()}});
+  return {};
+}
+
+Status Authority::MakeIssuers(const Config& config) {
+  ca::CertificateStore& store = backend_->certificates();
+  const CaIdentity& root = hierarchy_.root;
+  const CaIdentity& issuing = hierarchy_.issuing;
+  AGENTCA_ASSIGN(root_signer_, keys_->Open(kRootKey));
+  if (!(root_signer_->public_key() == root.certificate.key))
+    return Error{Code::kInternal, "the root key is not the one of the root certificate"};
+  AGENTCA_ASSIGN(auto issuing_signer, keys_->Open(kIssuingKey));
+  AGENTCA_ASSIGN(issuer_,
+                 ca::Issuer::Make(issuing.certificate, issuing.info, std::move(issuing_signer)));
+  AGENTCA_ASSIGN(auto ocsp_signer, keys_->Open(kOcspKey));
+
+  issuance_.emplace(*issuer_, store, *audit_, random_, config.serial_prefix);
+  revoker_.emplace(store, *audit_);
+  responder_.emplace(store, clock_, config.ocsp);
+  root_crl_.emplace(root.info, *root_signer_, store, clock_, config.crl,
+                    config.directory.Crl(root.info.id));
+  issuing_crl_.emplace(issuing.info, issuer_->signer(), store, clock_, config.crl,
+                       config.directory.Crl(issuing.info.id));
+  AGENTCA_ASSIGN(auto own, OwnCertificates::Make(config, *issuance_));
+  own_.emplace(std::move(own));
+  renewals_.emplace(Renewals::Parts{*own_, store, issuing, *responder_, std::move(ocsp_signer)},
+                    clock_, std::vector<const ca::CrlPublisher*>{&*root_crl_, &*issuing_crl_});
+  return {};
+}
+
+Status Authority::Settle() {
+  const Time now = clock_.Now();
+  // One serve at a time (DIR/serve.lock): every intent that is there now was interrupted.
+  AGENTCA_TRY(ca::AbandonInterrupted(backend_->certificates(), *audit_, now + Seconds(1), now));
+  AGENTCA_TRY(audit_->Append("serve-started", {{"store", backend_->Describe()}}, now));
+  return renewals_->RunOnce();
+}
+
+void Authority::StartThreads(std::function<void()> on_new_tls) {
+  for (auto* publisher : {&*root_crl_, &*issuing_crl_}) {
+    publisher->Start();
+    publisher->RequestPublication();  // for what `agentca cert revoke` did while nobody served
+  }
+  watcher_.emplace(backend_->certificates(), *responder_,
+                   std::vector<ca::CrlPublisher*>{&*root_crl_, &*issuing_crl_},
+                   std::vector<ca::IssuerId>{hierarchy_.root.info.id, hierarchy_.issuing.info.id},
+                   kWatchPeriod);
+  renewals_->Start(std::move(on_new_tls));
+}
+
+void Authority::NudgeWatcher() {
+  if (watcher_) watcher_->Nudge();
+}
+
+Status Authority::Ready() {
+  if (!keys_->Healthy()) return Error{Code::kUnavailable, "signer"};
+  if (!backend_->acme().CheckHealth().ok()) return Error{Code::kUnavailable, "store"};
+  const Time now = clock_.Now();
+  for (const auto* publisher : {&*root_crl_, &*issuing_crl_}) {
+    const auto crl = publisher->current();
+    if (!crl || RemainingLife(crl->summary.this_update, crl->summary.next_update, now) < kFailBelow)
+      return Error{Code::kUnavailable, "crl"};
+  }
+  return {};
+}
+
+}  // namespace agentca::cli

@@ -1,0 +1,27 @@
+// How a certificate authority comes into being: from three keys to certificates and first CRLs.
+#pragma once
+
+#include "acme/cli/config.h"
+#include "acme/cli/hierarchy.h"
+#include "ca/audit.h"
+#include "ca/certificate_store.h"
+#include "ca/signer.h"
+
+namespace agentca::cli {
+
+// What the authority is founded with; references outlive the call.
+struct Foundation {
+  const Config& config;
+  ca::KeyProvider& keys;  // opens kRootKey, kIssuingKey and kOcspKey
+  ca::CertificateStore& store;
+  ca::ChainedLog& audit;
+  Random& random;
+  const Clock& clock;
+};
+
+// Self-signs the root, has it issue the issuing CA, which issues the OCSP delegate and the server's
+// TLS certificate; all but the root go through ca::Issuance (recorded and audited). Writes DIR/ca,
+// DIR/tls and the first CRL of both. Reads the profiles in DIR/profiles.
+Result<Hierarchy> Found(const Foundation& with);
+
+}  // namespace agentca::cli

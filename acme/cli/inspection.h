@@ -1,0 +1,41 @@
+// What `agentca status` finds out, before it is put in words or JSON.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "acme/cli/config.h"
+#include "acme/cli/hierarchy.h"
+
+namespace agentca::cli {
+
+struct Expiry {
+  std::string what;     // "root certificate", "CRL of issuing CA", …
+  std::string subject;  // serial number or CRL number; "" when it cannot be read
+  Time from{}, to{};
+  double remaining = 0;  // share of its life, 0 to 1
+  std::string fault;     // why it is not well; "" when it is
+};
+
+struct ServerView {
+  bool running = false;  // somebody holds DIR/serve.lock
+  std::string directory_url, http_url;
+  std::string healthz, readyz;  // "ok", or what it answered instead
+  bool healthy() const { return running && healthz == "ok" && readyz == "ok"; }
+};
+
+struct Inspection {
+  ServerView server;
+  std::vector<Expiry> expiries;
+  std::vector<hsm::KeyEntry> keys;
+  std::string store;        // in words
+  std::string store_fault;  // "" when it answers
+  size_t valid_certificates = 0;
+  bool more_certificates = false;  // the count stopped at its limit
+  bool healthy() const;
+};
+
+Inspection Inspect(const Config& config, const Hierarchy& hierarchy, Time now);
+
+}  // namespace agentca::cli

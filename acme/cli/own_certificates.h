@@ -1,0 +1,55 @@
+// The certificates that this CA issues to itself: the OCSP delegate and the server's TLS identity.
+// Used by `init` for the first and by `serve` for every later one.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "acme/cli/config.h"
+#include "acme/cli/directory.h"
+#include "ca/issuance.h"
+#include "ca/profile.h"
+
+namespace agentca::cli {
+
+// What the TLS certificate must be valid for: the dns-names, localhost, both loopback addresses and
+// the address that acme-listen names. What name constraints exclude is left out: relying parties
+// would refuse the whole certificate.
+struct TlsNames {
+  static TlsNames Of(const Config& config, const ca::Profile& issuing);
+  std::vector<std::string> dns_names;  // sorted
+  std::vector<Bytes> ip_addresses;     // sorted
+};
+// Whether `name` is under one of the permitted suffixes; true when there are none.
+bool IsPermitted(const std::string& name, const std::vector<std::string>& permitted);
+
+// Whether certificates below the issuing CA may hold IP addresses (ca/profile.h, permitted_dns).
+bool PermitsIpAddresses(const ca::Profile& issuing);
+
+class OwnCertificates {
+ public:
+  // Reads the profiles "ocsp-delegate", "tls-server" and "issuing" of DIR. References must outlive
+  // it.
+  static Result<OwnCertificates> Make(const Config& config, const ca::Issuance& issuance);
+
+  // A certificate for the delegate's key, in DIR/ca/ocsp.pem.
+  Result<ca::Certificate> IssueOcspDelegate(const ca::PublicKey& key, Time now) const;
+  // A new key and certificate in DIR/tls.
+  Result<ca::Certificate> IssueTlsIdentity(Time now) const;
+
+  // What is on disk when it is sound and more than a third of its life remains; nullopt otherwise.
+  std::optional<ca::Certificate> CurrentOcspDelegate(const ca::PublicKey& key, Time now) const;
+  std::optional<ca::Certificate> CurrentTlsIdentity(Time now) const;
+
+ private:
+  OwnCertificates(Directory directory, const ca::Issuance& issuance, TlsNames names,
+                  ca::Profile ocsp, ca::Profile tls);
+  bool IsFresh(const ca::Certificate& certificate, Time now) const;
+  Directory directory_;
+  const ca::Issuance& issuance_;
+  TlsNames names_;
+  ca::Profile ocsp_, tls_;
+};
+
+}  // namespace agentca::cli

@@ -1,0 +1,95 @@
+#include "acme/cli/renewals.h"
+
+#include "acme/cli/freshness.h"
+#include "ca/base/log.h"
+
+namespace agentca::cli {
+namespace {
+
+constexpr std::chrono::seconds kPeriod{60};
+
+void LogIssued(std::string_view what, const ca::Certificate& certificate) {
+  Log(Level::kInfo, "issued own certificate",
+      {{"for", what},
+       {"serial", certificate.serial.ToString()},
+       {"not_after", ToRfc3339(certificate.not_after)}});
+}
+
+}  // namespace
+
+Renewals::Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlPublisher*> crls)
+    : parts_(std::move(parts)), clock_(clock), crls_(std::move(crls)) {}
+
+Renewals::~Renewals() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Renewals::Start(std::function<void()> on_new_tls) {
+  on_new_tls_ = std::move(on_new_tls);
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Renewals::Run() {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, kPeriod, [this] { return stopping_; })) {
+    lock.unlock();
+    if (const Status status = RunOnce(); !status.ok())
+      Log(Level::kError, "cannot renew own certificates", {{"cause", status.error().detail}});
+    WarnAboutCrls(clock_.Now());
+    lock.lock();
+  }
+}
+
+Status Renewals::RunOnce() {
+  const Time now = clock_.Now();
+  const Status ocsp = RenewOcsp(now);
+  const Status tls = RenewTls(now);  // also when the other failed
+  return ocsp.ok() ? tls : ocsp;
+}
+
+bool Renewals::IsRevoked(const ca::Certificate& certificate) const {
+  const auto status = parts_.store.StatusOf(parts_.issuer.info.id, certificate.serial);
+  // A store that never heard of it (memory:) has no answer for OCSP either: issue a new one.
+  if (!status.ok()) return status.error().code == Code::kNotFound;
+  return status->revocation.has_value();
+}
+
+Status Renewals::RenewOcsp(Time now) {
+  const ca::PublicKey& key = parts_.ocsp_signer->public_key();
+  auto current = parts_.own.CurrentOcspDelegate(key, now);
+  if (!current || IsRevoked(*current)) {
+    AGENTCA_ASSIGN(current, parts_.own.IssueOcspDelegate(key, now));
+    LogIssued("ocsp", *current);
+  }
+  if (serving_ocsp_ == current->serial) return {};
+  serving_ocsp_ = current->serial;
+  parts_.responder.Serve(parts_.issuer.certificate, parts_.issuer.info.id,
+                         {std::move(*current), parts_.ocsp_signer});
+  return {};
+}
+
+Status Renewals::RenewTls(Time now) {
+  const auto current = parts_.own.CurrentTlsIdentity(now);
+  if (current && !IsRevoked(*current)) return {};
+  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own.IssueTlsIdentity(now));
+  LogIssued("tls", issued);
+  if (on_new_tls_) on_new_tls_();
+  return {};
+}
+
+void Renewals::WarnAboutCrls(Time now) const {
+  for (const ca::CrlPublisher* publisher : crls_) {
+    const auto crl = publisher->current();
+    if (crl && RemainingLife(crl->summary.this_update, crl->summary.next_update, now) >= kWarnBelow)
+      continue;
+    Log(Level::kWarning, "CRL grows old: publication fails",
+        {{"next_update", crl ? ToRfc3339(crl->summary.next_update) : "none published"}});
+  }
+}
+
+}  // namespace agentca::cli
