@@ -5,6 +5,7 @@ AGENTCA_TEST_SERVER=pebble runs the tests of stock clients against Debian's pebb
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from acme_client import Client  # noqa: E402
 from servers import ROOT, AgentCa, ChallengeServer, Pebble, Solver  # noqa: E402
 
+SANITIZER = re.compile(r"(?:ERROR|WARNING): \w+Sanitizer.*|.*: runtime error: .*")
 AGAINST_PEBBLE = os.environ.get("AGENTCA_TEST_SERVER") == "pebble"
 
 
@@ -48,13 +50,22 @@ def challenges(tmp_path_factory):
     server.stop()
 
 
+def stop_soundly(server):
+    """A server that is asked to end ends with 0, and no sanitizer had a word to say."""
+    code = server.stop()
+    if not AGAINST_PEBBLE:
+        assert code in (0, -9), f"agentca serve ended with {code}\n{server.program.tail()}"
+        faults = SANITIZER.findall(server.log.read_text(errors="replace"))
+        assert not faults, f"{faults[:5]} in {server.log}"
+
+
 @pytest.fixture(scope="session")
 def agentca(tmp_path_factory, challenges):
     """One running server that tests share: none of them may stop it or change its directory."""
     directory = tmp_path_factory.mktemp("shared") / "ca"
     server = (Pebble if AGAINST_PEBBLE else AgentCa)(directory, challenges).start()
     yield server
-    server.stop()
+    stop_soundly(server)
 
 
 @pytest.fixture
@@ -62,7 +73,7 @@ def own_agentca(tmp_path, challenges):
     """A started server of the test's own, to stop, kill and reconfigure."""
     server = AgentCa(tmp_path / "ca", challenges).start()
     yield server
-    server.stop()
+    stop_soundly(server)
 
 
 @pytest.fixture
