@@ -168,14 +168,15 @@ Bytes EncodeCertId(OcspHash hash, bool null_parameters, const IssuerHashes& issu
 }
 
 // OCSPRequest ::= SEQUENCE { tbsRequest SEQUENCE { requestList SEQUENCE OF SEQUENCE { CertID }}}
+// When each of the five SEQUENCEs fills the one around it there is room for nothing else.
 ByteView PlainCertId(ByteView request) {
-  constexpr size_t kDepth = 4;
+  constexpr size_t kDepth = 5;
   if (request.size() <= 2 * kDepth || request.size() > 2 + 127) return {};
   for (size_t i = 0; i < kDepth; ++i) {
     if (request[2 * i] != der::kSequence || request[2 * i + 1] != request.size() - 2 * (i + 1))
       return {};
   }
-  return request.subspan(2 * kDepth);
+  return request.subspan(2 * (kDepth - 1));
 }
 
 Result<OcspRequest> ParseOcspRequest(ByteView der) {

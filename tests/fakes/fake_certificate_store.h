@@ -21,11 +21,22 @@ class FakeCertificateStore final : public ca::CertificateStore {
     std::lock_guard lock(mutex_);
     fault_ = fault;
   }
+  // Hits the nth write from now (1: the next), and no other.
+  void SetFaultOfWrite(int nth, Fault fault) {
+    std::lock_guard lock(mutex_);
+    writes_until_fault_ = nth;
+    fault_of_write_ = fault;
+  }
   // Called by StatusOf after it has read and before it returns, without the lock: where a slow
   // reader meets a revocation.
   void SetAfterStatusOf(std::function<void()> hook) {
     std::lock_guard lock(mutex_);
     after_status_of_ = std::move(hook);
+  }
+  // How often a verb met a fault.
+  int failures() const {
+    std::lock_guard lock(mutex_);
+    return failures_;
   }
   int status_reads() const {
     std::lock_guard lock(mutex_);
@@ -185,14 +196,18 @@ class FakeCertificateStore final : public ca::CertificateStore {
   }
 
  private:
-  static Error Away() { return Error{Code::kUnavailable, "the store is away"}; }
+  Error Away() {
+    ++failures_;
+    return Error{Code::kUnavailable, "the store is away"};
+  }
   static Error Missing() { return Error{Code::kNotFound, "no such serial number"}; }
   bool Failing() const { return fault_ != Fault::kNone; }
 
   template <class Effect>
   Status Write(Effect effect) {
-    if (fault_ != Fault::kFails) effect();
-    if (Failing()) return Away();
+    const Fault fault = --writes_until_fault_ == 0 ? fault_of_write_ : fault_;
+    if (fault != Fault::kFails) effect();
+    if (fault != Fault::kNone) return Away();
     return {};
   }
 
@@ -209,8 +224,11 @@ class FakeCertificateStore final : public ca::CertificateStore {
 
   mutable std::mutex mutex_;  // guards everything below
   Fault fault_ = Fault::kNone;
+  int writes_until_fault_ = 0;
+  Fault fault_of_write_ = Fault::kNone;
   std::function<void()> after_status_of_;
   int status_reads_ = 0;
+  int failures_ = 0;
   std::map<std::pair<ca::IssuerId, ca::Serial>, ca::CertificateRecord> records_;
   std::vector<ca::RevocationEvent> events_;
   uint64_t next_crl_number_ = 1;
