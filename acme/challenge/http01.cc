@@ -56,7 +56,9 @@ class AnswerReader {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(limits_.max_header));
     parser_->body_limit(limits_.max_body);
-    parser_->eager(true);
+    // Not eager: an eager put of Beast 1.74 goes on after the header was found to announce too
+    // large a body, and forgets that error.
+    parser_->eager(false);
   }
 
   bool Finished() const { return parser_->is_done(); }

@@ -86,6 +86,8 @@ class Channel {
                ARES_OPT_NDOTS | ARES_OPT_TIMEOUTMS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST;
     in_addr placeholder{};
     if (!options.server.empty()) {
+      // One server has no other to fail over to: its SERVFAIL or REFUSED is the answer to report.
+      set.flags |= ARES_FLAG_NOCHECKRESP;
       // With every setting given c-ares does not read /etc/resolv.conf; the real server follows.
       set.servers = &placeholder;
       set.nservers = 1;

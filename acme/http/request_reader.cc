@@ -198,6 +198,8 @@ RequestReader::Progress RequestReader::ConsumeHead(std::string& input) {
       break;
   }
   parser_ = std::make_unique<Parser>(request_, bounds_);
+  // The head alone: given octets behind it, an eager put of Beast 1.74 forgets what was wrong with
+  // it.
   request_.remote_address = remote_address_;
   const Progress progress = Feed(input, scanner_.size());
   if (progress != Progress::kNeedMore) return progress;
