@@ -154,6 +154,8 @@ Status CheckSignature(const RequestForm& form, const PublicKey& key) {
   const std::optional<SignatureAlgorithm> algorithm = AlgorithmOf(form.algorithm);
   if (!algorithm)
     return Bad("is not signed with ECDSA and SHA-256 or SHA-384, Ed25519, or RSA and SHA-256");
+  // Unused bits would let one signature be written in several ways.
+  if ((form.signature->flags & 7) != 0) return Bad("has a signature that is not whole octets");
   // EncodeRequest gave the octets that came in, so this gives those that were signed.
   if (!key.Verify(*algorithm, EncodeRequestInfo(*form.info), View(form.signature)))
     return Bad("has a signature that does not verify");

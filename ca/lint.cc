@@ -16,6 +16,11 @@ constexpr long kMaxSerialNumber = 64;  // ub-serial-number; OpenSSL has no name 
 bool Same(ByteView a, ByteView b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
 void LintForm(const TbsForm& form, ByteView tbs, const LintContext& lint) {
+  // OpenSSL keeps a BOOLEAN as it was written; setting it writes it anew.
+  for (int i = 0; i < sk_X509_EXTENSION_num(form.extensions); ++i) {
+    X509_EXTENSION* const extension = sk_X509_EXTENSION_value(form.extensions, i);
+    X509_EXTENSION_set_critical(extension, X509_EXTENSION_get_critical(extension));
+  }
   // What OpenSSL would write for what it read: anything that is not DER differs.
   lint.Expect(Same(EncodeTbs(form), tbs), "TBSCertificate is not DER");
   lint.Expect(form.version != nullptr && ASN1_INTEGER_get(form.version) == kVersion3,
