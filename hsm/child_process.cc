@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,7 +77,8 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Spawn(const std::vector<std:
   if (pid == 0) {
     return Error{Code::kUnavailable, "cannot run " + command.front() + ": " + std::strerror(errno)};
   }
-  FileDescriptor pidfd(pidfd_open(pid, 0));
+  // By its number: glibc 2.36 declares pidfd_open without extern "C".
+  FileDescriptor pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   std::unique_ptr<ChildProcess> child(new ChildProcess(pid, std::move(pidfd)));
   if (!child->pidfd_.valid()) return FileError("cannot watch", command.front());
   return child;

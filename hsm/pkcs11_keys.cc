@@ -64,6 +64,7 @@ struct KeyOnToken {
 
 // Everything that must live as long as one of the signers does. Members end in reverse order.
 struct Home {
+  std::shared_ptr<Module> module;  // whichever of it and libp11 came first has initialised it
   std::unique_ptr<Libp11> libp11;
   std::mutex mutex;  // guards token
   std::unique_ptr<Token> token;
@@ -140,9 +141,9 @@ std::string Join(const std::vector<std::string>& words) {
 Result<std::unique_ptr<ca::KeyProvider>> OpenPkcs11Keys(
     const TokenOptions& options, std::vector<std::pair<std::string, KeyUri>> keys) {
   const ca::openssl::ErrorScope errors;
-  AGENTCA_ASSIGN(const auto module, Module::Load(options.module, options.softhsm2_conf));
-  AGENTCA_ASSIGN(const TokenName name, FindToken(*module, options.label, options.serial));
   auto home = std::make_shared<Home>();
+  AGENTCA_ASSIGN(home->module, Module::Load(options.module, options.softhsm2_conf));
+  AGENTCA_ASSIGN(const TokenName name, FindToken(*home->module, options.label, options.serial));
   AGENTCA_ASSIGN(home->libp11, Libp11::Load(options.module));
   PKCS11_SLOT* slot = home->libp11->SlotOf(name.slot);
   // PKCS11_open_session closes all sessions of the slot, which ends the login: so it goes first.
