@@ -102,6 +102,11 @@ Status SqliteWriter::Check() {
   return Run([this](Connection&) { return failed_ ? Probe() : Status(); });
 }
 
+size_t SqliteWriter::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
 Status SqliteWriter::Probe() {
   return Query(*connection_, "UPDATE health SET probes = probes + 1").Run();
 }

@@ -29,6 +29,8 @@ class SqliteWriter {
   Status Run(const Verb& verb);
   // Whether Run would succeed: takes the lock for writing; after a failure writes for real.
   Status Check();
+  // Callers that wait for the next commit.
+  size_t waiting() const;
 
  private:
   struct Waiting {
@@ -44,7 +46,7 @@ class SqliteWriter {
   Status Begin();
   Status Probe();
 
-  std::mutex mutex_;  // guards queue_, leading_
+  mutable std::mutex mutex_;  // guards queue_, leading_
   std::vector<Waiting*> queue_;
   bool leading_ = false;
   // The leader's alone.

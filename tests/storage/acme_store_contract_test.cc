@@ -1,0 +1,9 @@
+#include "tests/contract/acme_store_contract.h"
+
+#include "tests/contract/acme_authorizations_contract.h"
+
+namespace agentca::contract {
+
+INSTANTIATE_TEST_SUITE_P(Backends, AcmeStore, testing::ValuesIn(AllBackends()), NameOf);
+
+}  // namespace agentca::contract
