@@ -18,8 +18,8 @@
 namespace agentca::ca {
 
 struct CrlSchedule {
-  Seconds lifetime{24 * 3600};   // nextUpdate − thisUpdate
-  Seconds interval{3600};        // re-signed at least this often
+  Seconds lifetime{24 * 3600};      // nextUpdate − thisUpdate
+  Seconds interval{3600};           // re-signed at least this often
   Seconds keep_expired{48 * 3600};  // an expired entry stays this long: two more periods
 };
 
@@ -48,7 +48,7 @@ class CrlPublisher {
   Result<uint64_t> NextNumber(const PublishedCrl* last);
   Result<PublishedCrl> Make(uint64_t number, Time now);
   Status PublishGuarded();
-  bool Due() const;                             // call with mutex_
+  bool Due() const;                            // call with mutex_
   std::chrono::milliseconds UntilDue() const;  // call with mutex_
   void Run();
   const IssuerInfo issuer_;

@@ -12,9 +12,9 @@
 
 namespace agentca::ca {
 
-inline constexpr size_t kMaxOcspRequestSize = 4096;   // octets of DER
-inline constexpr size_t kMaxOcspCertIds = 16;         // in one request
-inline constexpr size_t kMaxOcspNonce = 128;          // RFC 9654 §2.1
+inline constexpr size_t kMaxOcspRequestSize = 4096;  // octets of DER
+inline constexpr size_t kMaxOcspCertIds = 16;        // in one request
+inline constexpr size_t kMaxOcspNonce = 128;         // RFC 9654 §2.1
 
 enum class OcspHash : uint8_t { kSha1, kSha256 };
 
@@ -44,8 +44,9 @@ struct OcspRequest {
   std::optional<Bytes> nonce;    // 1 to kMaxOcspNonce octets
 };
 
-// kMalformed: not an OCSPRequest, too large, trailing data, unknown critical extension, no CertID or
-// too many, unsupported hash, CertID not in DER, bad nonce length. The requestor's signature, if any, is ignored.
+// kMalformed: not an OCSPRequest, too large, trailing data, unknown critical extension, no CertID
+// or too many, unsupported hash, CertID not in DER, bad nonce length. The requestor's signature, if
+// any, is ignored.
 Result<OcspRequest> ParseOcspRequest(ByteView der);
 
 enum class OcspCertState : uint8_t { kGood, kRevoked, kUnknown };
@@ -56,7 +57,12 @@ struct SingleStatus {
 
 // DER of OCSPResponse without body: malformedRequest(1), internalError(2), tryLater(3),
 // unauthorized(6). RFC 6960 §4.2.1.
-enum class OcspErrorStatus : uint8_t { kMalformedRequest = 1, kInternalError = 2, kTryLater = 3, kUnauthorized = 6 };
+enum class OcspErrorStatus : uint8_t {
+  kMalformedRequest = 1,
+  kInternalError = 2,
+  kTryLater = 3,
+  kUnauthorized = 6
+};
 Bytes OcspErrorResponse(OcspErrorStatus status);
 
 // ResponseData with byKey responder ID, thisUpdate and nextUpdate always, no fractional seconds.

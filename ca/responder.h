@@ -16,7 +16,7 @@ struct OcspAnswer {
   bool cacheable = false;   // no nonce, one CertID
   Time this_update{};
   Time next_update{};
-  std::string etag;         // strong, in quotes: hash of der
+  std::string etag;  // strong, in quotes: hash of der
 };
 
 struct OcspSchedule {

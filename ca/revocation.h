@@ -46,7 +46,7 @@ class RevocationWatcher {
   void Run();
   CertificateStore& store_;
   Responder& responder_;
-  const std::vector<CrlPublisher*> publishers_;   // publishers_[i] serves issuer_ids_[i]
+  const std::vector<CrlPublisher*> publishers_;  // publishers_[i] serves issuer_ids_[i]
   const std::vector<IssuerId> issuer_ids_;
   const std::chrono::milliseconds period_;
   std::mutex mutex_;  // guards nudged_, stopping_
