@@ -4,6 +4,7 @@
 #include <idn2.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 namespace agentca::acme {
@@ -116,12 +117,21 @@ Result<Identifier> ParseDns(std::string_view value, const IdentifierRules& rules
   return Identifier{Identifier::Type::kDns, std::move(name)};
 }
 
+// RFC 4291 §2.5.5.2, "::ffff:a.b.c.d": a second form of the same address.
+bool IsMappedIpv4(ByteView octets) {
+  constexpr std::array<uint8_t, 12> kPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return octets.size() == 16 && std::equal(kPrefix.begin(), kPrefix.end(), octets.begin());
+}
+
 Result<Identifier> ParseIp(std::string_view value, const IdentifierRules& rules) {
   std::string text(value);
   const Bytes octets = AddressOctets(text);
   if (octets.empty()) return Error{Code::kMalformed, "value is not an IP address"};
   if (AddressText(octets) != text) {
     return Error{Code::kMalformed, "IPv6 addresses must be in the form of RFC 5952"};
+  }
+  if (IsMappedIpv4(octets)) {
+    return Error{Code::kMalformed, "an IPv4 address must be written as one"};
   }
   if (!rules.ip_addresses) {
     return Error{Code::kRejectedIdentifier, "this CA does not issue for IP addresses"};

@@ -3,7 +3,7 @@
 
 build_packages=(g++ make cmake ninja-build pkg-config ccache libssl-dev libboost-dev
   libboost-program-options-dev libcpp-httplib-dev rapidjson-dev libpqxx-dev libsqlite3-dev libp11-dev
-  libp11-kit-dev libc-ares-dev libspdlog-dev)
+  libp11-kit-dev libc-ares-dev libidn2-dev libspdlog-dev)
 quickstart_packages=(softhsm2 certbot pebble openssl curl ca-certificates)
 test_packages=(git libgtest-dev libbenchmark-dev clang-14 libclang-rt-14-dev llvm-14 python3-pytest
   python3-pytest-timeout python3-cryptography python3-requests lego dehydrated uacme gnutls-bin

@@ -15,6 +15,13 @@ namespace {
 
 using ca::CertificateRecord;
 
+// As other tools print it: "0A:1B:…", or without the leading zero of the first octet.
+Result<ca::Serial> ParseSerial(std::string hex) {
+  std::erase(hex, ':');
+  if (hex.size() % 2 != 0) hex.insert(0, 1, '0');
+  return ca::Serial::FromHex(hex);
+}
+
 // What every `cert` command needs: the store, and whose certificates are in it.
 struct Desk {
   static Result<Desk> Open(const Settings& settings) {
@@ -27,7 +34,7 @@ struct Desk {
   }
   // By serial alone: serials of both issuers are random and do not collide.
   Result<CertificateRecord> Find(const std::string& serial_hex) const {
-    const auto serial = ca::Serial::FromHex(serial_hex);
+    const auto serial = ParseSerial(serial_hex);
     if (!serial.ok())
       return Error{Code::kMalformed, "'" + serial_hex + "' is not a serial number in hexadecimal"};
     for (const auto* ca : {&hierarchy.issuing, &hierarchy.root}) {

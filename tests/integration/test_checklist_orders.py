@@ -120,7 +120,7 @@ def test_47_states_follow_the_graph(client):
 
 def test_47_an_expired_order_is_invalid(tmp_path, challenges):
     """§7.1.6"""
-    server = AgentCa(tmp_path / "ca", challenges, serve=["--order-lifetime", "2"]).start()
+    server = AgentCa(tmp_path / "ca", challenges, serve=["--order-lifetime", "2s"]).start()
     try:
         client = Client(server.directory_url, str(server.root_file), solver=Solver(challenges))
         client.register()
