@@ -12,6 +12,7 @@
 #include "acme/challenge/challenges.h"
 #include "acme/challenge/url.h"
 #include "acme/challenge/wire.h"
+#include "acme/http/chunked.h"
 
 namespace agentca::acme {
 namespace {
@@ -46,7 +47,8 @@ class AnswerReader {
     const auto& message = parser_->get();
     const auto location = message[beast::http::field::location];
     return Answer{message.result_int() > 999 ? 0 : static_cast<int>(message.result_int()),
-                  std::string(location.data(), location.size()), message.body()};
+                  std::string(location.data(), location.size()),
+                  chunks_ ? std::move(chunked_body_) : message.body()};
   }
 
  private:
@@ -61,16 +63,35 @@ class AnswerReader {
     parser_->eager(false);
   }
 
-  bool Finished() const { return parser_->is_done(); }
+  bool Finished() const { return complete_ || parser_->is_done(); }
+
+  Status DigestChunks() {
+    switch (chunks_->Consume(pending_, chunked_body_)) {
+      case http::ChunkedDecoder::Progress::kNeedMore:
+        return {};
+      case http::ChunkedDecoder::Progress::kComplete:
+        complete_ = true;
+        return {};
+      case http::ChunkedDecoder::Progress::kBodyTooLarge:
+      case http::ChunkedDecoder::Progress::kTrailersTooLong:
+        return Incorrect("the answer is too large");
+      case http::ChunkedDecoder::Progress::kMalformed:
+        break;
+    }
+    return Incorrect("the answer is not HTTP");
+  }
 
   Status Digest() {
     while (!pending_.empty() && !Finished()) {
+      if (chunks_) return DigestChunks();
       beast::error_code ec;
       const size_t used = parser_->put(boost::asio::buffer(pending_), ec);
       pending_.erase(0, used);
       if (ec == beast::http::error::need_more) return {};
       if (ec) return Explain(ec);
       if (Finished() && parser_->get().result_int() / 100 == 1) Restart();
+      if (parser_->is_header_done() && parser_->chunked())
+        chunks_.emplace(http::ChunkedDecoder::Bounds{limits_.max_body, limits_.max_header});
       if (used == 0) return {};
     }
     return {};
@@ -78,8 +99,8 @@ class AnswerReader {
 
   Status End() {
     beast::error_code ec;
-    if (parser_->got_some()) parser_->put_eof(ec);
-    if (!parser_->got_some() || ec)
+    if (parser_->got_some() && !chunks_) parser_->put_eof(ec);
+    if (!parser_->got_some() || chunks_ || ec)
       return Error{Code::kConnection, "the connection ended before the answer was complete"};
     return {};
   }
@@ -95,6 +116,9 @@ class AnswerReader {
   size_t octets_left_;
   std::string pending_;
   std::optional<Parser> parser_;
+  std::optional<http::ChunkedDecoder> chunks_;  // for a chunked answer, in place of the parser
+  std::string chunked_body_;
+  bool complete_ = false;  // with chunks_
 };
 
 std::string_view WithoutTrailingSpace(std::string_view text) {

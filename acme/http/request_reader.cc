@@ -11,7 +11,6 @@ namespace {
 namespace beast = boost::beast;
 
 constexpr size_t kMaxRequestLine = 8 * 1024;
-constexpr size_t kMaxChunkExtensions = 1024;  // octets in one request; nobody needs any
 
 std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -65,14 +64,13 @@ HeadScanner::Verdict HeadScanner::Scan(std::string_view head) {
   }
 }
 
-// Beast knows the grammar and enforces the limits; this adds what it tolerates and we do not.
+// Beast knows the grammar of a head and enforces the limits; this adds what it tolerates and we do
+// not. It never sees a body.
 class RequestReader::Parser final : public beast::http::basic_parser<true> {
  public:
   Parser(Request& request, Bounds bounds) : request_(request) {
-    // The head arrives complete and within bounds; a trailer section counts against the same limit.
     header_limit(static_cast<std::uint32_t>(bounds.max_header + 4));
     body_limit(bounds.max_body);
-    eager(true);
   }
   const std::string& complaint() const { return complaint_; }
   bool http11() const { return http11_; }
@@ -100,7 +98,6 @@ class RequestReader::Parser final : public beast::http::basic_parser<true> {
 
   void on_field_impl(beast::http::field field, beast::string_view name, beast::string_view value,
                      ErrorCode& ec) override {
-    if (header_done_) return;  // RFC 9110 §6.5.1: trailers are not merged into the header section
     for (size_t i = 0; i < kSingletons.size(); ++i) {
       if (!EqualNames(kSingletons[i], View(name))) continue;
       if ((seen_ & (1u << i)) != 0)
@@ -124,24 +121,14 @@ class RequestReader::Parser final : public beast::http::basic_parser<true> {
   }
 
   void on_header_impl(ErrorCode& ec) override {
-    header_done_ = true;
     // RFC 9112 §3.2: a server must refuse an HTTP/1.1 request that lacks Host.
     if (http11_ && (seen_ & 1u) == 0) Complain("the Host header field is missing", ec);
   }
 
-  void on_body_init_impl(boost::optional<std::uint64_t> const& length, ErrorCode&) override {
-    if (length) request_.body.reserve(std::min<size_t>(static_cast<size_t>(*length), 16 * 1024));
-  }
-  std::size_t on_body_impl(beast::string_view octets, ErrorCode&) override {
-    request_.body.append(octets.data(), octets.size());
-    return octets.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view extensions, ErrorCode& ec) override {
-    extension_octets_ += extensions.size();
-    if (extension_octets_ > kMaxChunkExtensions) Complain("too many chunk extensions", ec);
-  }
+  void on_body_init_impl(boost::optional<std::uint64_t> const&, ErrorCode&) override {}
+  std::size_t on_body_impl(beast::string_view octets, ErrorCode&) override { return octets.size(); }
+  void on_chunk_header_impl(std::uint64_t, beast::string_view, ErrorCode&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view octets, ErrorCode&) override {
-    request_.body.append(octets.data(), octets.size());
     return octets.size();
   }
   void on_finish_impl(ErrorCode&) override {}
@@ -150,8 +137,6 @@ class RequestReader::Parser final : public beast::http::basic_parser<true> {
   std::string complaint_;
   unsigned seen_ = 0;
   bool http11_ = true;
-  bool header_done_ = false;
-  size_t extension_octets_ = 0;
 };
 
 RequestReader::RequestReader(Bounds bounds, std::string remote_address)
@@ -161,7 +146,10 @@ RequestReader::~RequestReader() = default;
 void RequestReader::Reset() {
   request_ = Request{};
   scanner_ = HeadScanner{};
-  parser_.reset();
+  chunks_.reset();
+  body_left_ = 0;
+  in_body_ = false;
+  skipped_line_ = false;
 }
 
 RequestReader::Progress RequestReader::Refuse(int status, std::string_view detail) {
@@ -172,12 +160,15 @@ RequestReader::Progress RequestReader::Refuse(int status, std::string_view detai
 }
 
 RequestReader::Progress RequestReader::Consume(std::string& input) {
-  return parser_ ? ConsumeBody(input) : ConsumeHead(input);
+  return in_body_ ? ConsumeBody(input) : ConsumeHead(input);
 }
 
 RequestReader::Progress RequestReader::ConsumeHead(std::string& input) {
   // RFC 9112 §2.2: one empty line before the request line is ignored.
-  if (scanner_.size() == 0 && input.starts_with("\r\n")) input.erase(0, 2);
+  if (!skipped_line_ && scanner_.size() == 0 && input.starts_with("\r\n")) {
+    skipped_line_ = true;
+    input.erase(0, 2);
+  }
   const std::string_view head = std::string_view(input).substr(0, bounds_.max_header);
   switch (scanner_.Scan(head)) {
     case HeadScanner::Verdict::kNul:
@@ -197,38 +188,58 @@ RequestReader::Progress RequestReader::ConsumeHead(std::string& input) {
     case HeadScanner::Verdict::kComplete:
       break;
   }
-  parser_ = std::make_unique<Parser>(request_, bounds_);
-  // The head alone: given octets behind it, an eager put of Beast 1.74 forgets what was wrong with
-  // it.
-  request_.remote_address = remote_address_;
-  const Progress progress = Feed(input, scanner_.size());
+  const Progress progress = ParseHead(head.substr(0, scanner_.size()));
+  input.erase(0, scanner_.size());
   if (progress != Progress::kNeedMore) return progress;
+  in_body_ = true;
   if (!input.empty()) return ConsumeBody(input);
   return http11_ && !request_.Header("Expect").empty() ? Progress::kExpects : Progress::kNeedMore;
 }
 
-RequestReader::Progress RequestReader::ConsumeBody(std::string& input) {
-  if (input.empty()) return Progress::kNeedMore;
-  const Progress progress = Feed(input, input.size());
-  // What is left undigested is a chunk header or a trailer section without its end.
-  if (progress == Progress::kNeedMore && input.size() >= bounds_.max_header)
-    return Refuse(431, "the trailer fields are too long");
-  return progress;
-}
-
-RequestReader::Progress RequestReader::Feed(std::string& input, size_t octets) {
+// The head alone and complete: given octets behind it, an eager put of Beast 1.74 forgets what was
+// wrong with it.
+RequestReader::Progress RequestReader::ParseHead(std::string_view head) {
+  Parser parser(request_, bounds_);
+  request_.remote_address = remote_address_;
   beast::error_code ec;
-  const size_t used = parser_->put(boost::asio::const_buffer(input.data(), octets), ec);
-  http11_ = parser_->http11();
-  input.erase(0, used);
+  parser.put(boost::asio::const_buffer(head.data(), head.size()), ec);
+  http11_ = parser.http11();
   if (ec == beast::http::error::body_limit) return Refuse(413, "the body is too large");
   if (ec == beast::http::error::header_limit) return Refuse(431, "the header fields are too long");
-  if (ec && ec != beast::http::error::need_more)
-    return Refuse(400, parser_->complaint().empty() ? "malformed HTTP request"
-                                                    : std::string_view(parser_->complaint()));
-  if (!parser_->is_done()) return Progress::kNeedMore;
-  keep_alive_ = parser_->keep_alive();
-  return Progress::kComplete;
+  if (ec || !parser.is_header_done())
+    return Refuse(400, parser.complaint().empty() ? "malformed HTTP request" : parser.complaint());
+  keep_alive_ = parser.keep_alive();
+  if (parser.is_done()) return Progress::kComplete;
+  if (parser.chunked()) {
+    chunks_.emplace(ChunkedDecoder::Bounds{bounds_.max_body, bounds_.max_header});
+  } else {
+    body_left_ = static_cast<size_t>(parser.content_length().value_or(0));
+    request_.body.reserve(std::min<size_t>(body_left_, 16 * 1024));
+  }
+  return Progress::kNeedMore;
+}
+
+RequestReader::Progress RequestReader::ConsumeBody(std::string& input) {
+  if (!chunks_) {
+    const size_t taken = std::min(body_left_, input.size());
+    request_.body.append(input, 0, taken);
+    input.erase(0, taken);
+    body_left_ -= taken;
+    return body_left_ == 0 ? Progress::kComplete : Progress::kNeedMore;
+  }
+  switch (chunks_->Consume(input, request_.body)) {
+    case ChunkedDecoder::Progress::kNeedMore:
+      return Progress::kNeedMore;
+    case ChunkedDecoder::Progress::kComplete:
+      return Progress::kComplete;
+    case ChunkedDecoder::Progress::kBodyTooLarge:
+      return Refuse(413, "the body is too large");
+    case ChunkedDecoder::Progress::kTrailersTooLong:
+      return Refuse(431, "the trailer fields are too long");
+    case ChunkedDecoder::Progress::kMalformed:
+      break;
+  }
+  return Refuse(400, "malformed chunked coding");
 }
 
 }  // namespace agentca::acme::http

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "acme/http/chunked.h"
 #include "acme/http/message.h"
 
 namespace agentca::acme::http {
@@ -56,15 +57,18 @@ class RequestReader {
  private:
   class Parser;
   Progress ConsumeHead(std::string& input);
+  Progress ParseHead(std::string_view head);
   Progress ConsumeBody(std::string& input);
-  Progress Feed(std::string& input, size_t octets);
   Progress Refuse(int status, std::string_view detail);
 
   const Bounds bounds_;
   const std::string remote_address_;
   Request request_;
   HeadScanner scanner_;
-  std::unique_ptr<Parser> parser_;  // while a body is awaited
+  bool skipped_line_ = false;
+  bool in_body_ = false;
+  size_t body_left_ = 0;                  // of a body with Content-Length
+  std::optional<ChunkedDecoder> chunks_;  // of another
   bool keep_alive_ = false;
   bool http11_ = true;
   int status_ = 0;

@@ -1,6 +1,7 @@
 // What the edge makes of octets, well-formed and hostile, over real sockets.
 #include <algorithm>
 
+#include "acme/http/chunked.h"
 #include "tests/acme/edge_fixture.h"
 
 namespace agentca::acme::http::testing {
@@ -173,6 +174,36 @@ TEST(EdgeRequest, ReadsChunkedBodiesAndIgnoresTrailers) {
       "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
       "3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-Late: yes\r\n\r\n");
   EXPECT_TRUE(response.ends_with("\r\n\r\n[abcde]")) << response;
+}
+
+TEST(ChunkedDecoder, ReadsTheSameInPiecesOfEverySize) {
+  const std::string coded = "3;a=\"b\"\r\nabc\r\n0A\r\n0123456789\r\n00\r\nX: y\r\nZ: \r\n\r\nnext";
+  for (size_t piece = 1; piece <= coded.size(); ++piece) {
+    ChunkedDecoder decoder({100, 100});
+    std::string input, body;
+    auto progress = ChunkedDecoder::Progress::kNeedMore;
+    size_t offset = 0;
+    while (progress == ChunkedDecoder::Progress::kNeedMore && offset < coded.size()) {
+      input += coded.substr(offset, piece);
+      offset += piece;
+      progress = decoder.Consume(input, body);
+    }
+    EXPECT_EQ(progress, ChunkedDecoder::Progress::kComplete) << piece;
+    EXPECT_EQ(body, "abc0123456789") << piece;
+    EXPECT_EQ(input + (offset < coded.size() ? coded.substr(offset) : ""), "next") << piece;
+  }
+}
+
+TEST(ChunkedDecoder, RefusesWhatOthersMightReadDifferently) {
+  for (const std::string coded :
+       {"\r\n", "0x1\r\na\r\n", "1 \r\na\r\n", " 1\r\na\r\n", "1 ;x\r\na\r\n", "+1\r\na\r\n",
+        "1\r\na\n0\r\n\r\n", "1\r\nab", "1;\n\r\na\r\n", "1;\r\r\na\r\n", "g\r\n",
+        "00000000000000001\r\na\r\n", "0\r\n X: y\r\n\r\n", "0\r\nX : y\r\n\r\n", "0\r\nX\r\n\r\n",
+        "0\r\nX: y\n\r\n", "0\r\n: y\r\n\r\n", "0\n\n"}) {
+    ChunkedDecoder decoder({100, 100});
+    std::string input = coded, body;
+    EXPECT_EQ(decoder.Consume(input, body), ChunkedDecoder::Progress::kMalformed) << coded;
+  }
 }
 
 TEST(EdgeRequest, TakesAnyOctetInABody) {
