@@ -59,11 +59,12 @@ std::array<uint8_t, kCounterOctets> BigEndian(uint64_t counter) {
 
 class Nonces::State {
  public:
-  explicit State(Random& random) : keyed_(MakeKeyed(random)), spent_(kWindow / kWordBits) {}
+  State(Random& random, size_t window)
+      : keyed_(MakeKeyed(random)), window_(window), spent_(window / kWordBits) {}
 
   std::string Issue() {
     const uint64_t counter = next_.fetch_add(1);
-    // The bit's last owner is kWindow older: from fetch_add on, Spend refuses that one.
+    // The bit's last owner is a window older: from fetch_add on, Spend refuses that one.
     WordOf(counter).fetch_and(~MaskOf(counter));
     const auto octets = BigEndian(counter);
     const Tag tag = MacOf(octets);
@@ -89,9 +90,9 @@ class Nonces::State {
  private:
   bool InWindow(uint64_t counter) const {
     const uint64_t next = next_.load();
-    return counter < next && next - counter <= kWindow;
+    return counter < next && next - counter <= window_;
   }
-  std::atomic<uint64_t>& WordOf(uint64_t counter) { return spent_[counter % kWindow / kWordBits]; }
+  std::atomic<uint64_t>& WordOf(uint64_t counter) { return spent_[counter % window_ / kWordBits]; }
   static uint64_t MaskOf(uint64_t counter) { return uint64_t{1} << (counter % kWordBits); }
 
   Tag MacOf(ByteView counter) const {
@@ -108,11 +109,12 @@ class Nonces::State {
   }
 
   const MacContext keyed_;
+  const uint64_t window_;
   std::atomic<uint64_t> next_{0};
-  std::vector<std::atomic<uint64_t>> spent_;  // one bit a counter, modulo kWindow
+  std::vector<std::atomic<uint64_t>> spent_;  // one bit a counter, modulo window_
 };
 
-Nonces::Nonces(Random& random) : state_(std::make_unique<State>(random)) {}
+Nonces::Nonces(Random& random, size_t window) : state_(std::make_unique<State>(random, window)) {}
 Nonces::~Nonces() = default;
 
 std::string Nonces::Issue() { return state_->Issue(); }
