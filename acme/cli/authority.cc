@@ -77,10 +77,9 @@ Status Authority::Settle() {
 }
 
 void Authority::StartThreads(std::function<void()> on_new_tls) {
-  for (auto* publisher : {&*root_crl_, &*issuing_crl_}) {
-    publisher->Start();
-    publisher->RequestPublication();  // for what `agentca cert revoke` did while nobody served
-  }
+  // Each starts with a publication: of what `agentca cert revoke` did while nobody served.
+  root_crl_->Start();
+  issuing_crl_->Start();
   watcher_.emplace(backend_->certificates(), *responder_,
                    std::vector<ca::CrlPublisher*>{&*root_crl_, &*issuing_crl_},
                    std::vector<ca::IssuerId>{hierarchy_.root.info.id, hierarchy_.issuing.info.id},

@@ -82,17 +82,21 @@ TEST_F(InitTest, TheTokenConfirmsThatKeysAreSensitiveAndSignOnly) {
   std::istringstream lines(listed.output);
   for (std::string line; std::getline(lines, line);) {
     if (line.find("Private Key Object") != std::string::npos) ++keys;
-    if (const auto at = line.find("Usage:"); at != std::string::npos)
+    if (const auto at = line.find("Usage:"); at != std::string::npos) {
       EXPECT_EQ(line.substr(line.find_first_not_of(' ', at + 6)), "sign") << listed.output;
+    }
     if (const auto at = line.find("Access:"); at != std::string::npos) {
-      for (const char* attribute : {"sensitive", "always sensitive", "never extractable", "local"})
+      for (const char* attribute :
+           {"sensitive", "always sensitive", "never extractable", "local"}) {
         EXPECT_NE(line.find(attribute), std::string::npos) << listed.output;
+      }
     }
   }
   EXPECT_EQ(keys, 3u) << listed.output;
-  for (const char* label : {"root", "issuing", "ocsp"})
+  for (const char* label : {"root", "issuing", "ocsp"}) {
     EXPECT_NE(listed.output.find("label:      " + std::string(label)), std::string::npos)
         << listed.output;
+  }
 }
 
 TEST_F(InitTest, SecretsAreForTheirOwnerAlone) {
@@ -103,8 +107,9 @@ TEST_F(InitTest, SecretsAreForTheirOwnerAlone) {
     return status.st_mode & 07777;
   };
   EXPECT_EQ(mode(ca_), 0700u);
-  for (const char* folder : {"ca", "tls", "db", "crl", "log", "profiles", "token"})
+  for (const char* folder : {"ca", "tls", "db", "crl", "log", "profiles", "token"}) {
     EXPECT_EQ(mode(Path(folder)), 0700u) << folder;
+  }
   EXPECT_EQ(mode(Path("tls/key.pem")), 0600u);
   EXPECT_EQ(mode(Path("agentca.conf")), 0600u);
   EXPECT_EQ(mode(Path(Conf("pin-file"))) & 077, 0u);

@@ -52,8 +52,9 @@ void ExpectDefault(const Entry& entry, const Option& option) {
   const std::string expected = "The default is\n.Li " + std::string(option.default_value) + " .\n";
   EXPECT_EQ(entry.text.find("The default is") != std::string::npos, !option.default_value.empty())
       << option.name;
-  if (!option.default_value.empty())
+  if (!option.default_value.empty()) {
     EXPECT_NE(entry.text.find(expected), std::string::npos) << option.name << "\n" << entry.text;
+  }
 }
 
 bool IsCommon(const Option& option) {
@@ -82,8 +83,9 @@ TEST(Manual, DocumentsEveryOptionOfEveryCommandAndNoOther) {
       EXPECT_EQ(entry.mapped().argument, ManualArgument(option)) << option.name;
       ExpectDefault(entry.mapped(), option);
     }
-    for (const auto& [name, entry] : entries)
+    for (const auto& [name, entry] : entries) {
       ADD_FAILURE() << info.words << ": the manual invents --" << name;
+    }
   }
 }
 
@@ -97,7 +99,7 @@ TEST(Manual, DocumentsTheCommonOptionsOnce) {
   EXPECT_EQ(documented, expected);
   for (const CommandInfo& info : CommandTable())
     for (const Option& option : OptionTable())
-      if (IsCommon(option)) EXPECT_TRUE(Has(option.commands, info.command)) << info.words;
+      EXPECT_TRUE(!IsCommon(option) || Has(option.commands, info.command)) << info.words;
 }
 
 TEST(Manual, DocumentsEveryKeyOfAgentcaConfUnderItsHeadingAndNoOther) {
@@ -112,20 +114,23 @@ TEST(Manual, DocumentsEveryKeyOfAgentcaConfUnderItsHeadingAndNoOther) {
   for (const auto group :
        {Group::kGeneral, Group::kIdentity, Group::kKeys, Group::kStorage, Group::kServing,
         Group::kIssuance, Group::kValidation, Group::kPublication, Group::kLimits})
-    for (const auto& [name, entry] : manual[std::string(Heading(group))])
+    for (const auto& [name, entry] : manual[std::string(Heading(group))]) {
       ADD_FAILURE() << "the manual invents the key " << name;
+    }
 }
 
 TEST(Options, EveryOptionOfServeIsAKeyOfAgentcaConf) {
   for (const Option& option : OptionTable())
-    if (Has(option.commands, Command::kServe) && option.name != "dir" && option.name != "help")
+    if (Has(option.commands, Command::kServe) && option.name != "dir" && option.name != "help") {
       EXPECT_TRUE(option.is_conf_key) << option.name;
+    }
 }
 
 TEST(Options, NoNameIsUsedTwice) {
   std::set<std::string_view> names;
-  for (const Option& option : OptionTable())
+  for (const Option& option : OptionTable()) {
     EXPECT_TRUE(names.insert(option.name).second) << option.name;
+  }
 }
 
 TEST(Help, NamesEveryOptionOfTheCommandWithItsDefault) {
@@ -152,8 +157,9 @@ TEST(ConfText, ReadsBackAsWhatItSays) {
   EXPECT_EQ(settings->List("dns-name"), (std::vector<std::string>{"a.test", "b.test"}));
   EXPECT_EQ(settings->Text("trust-domain"), "example.test");
   for (const Option& option : OptionTable())
-    if (option.name != "dns-name" && option.name != "trust-domain" && option.name != "dir")
+    if (option.name != "dns-name" && option.name != "trust-domain" && option.name != "dir") {
       EXPECT_FALSE(settings->Given(option.name)) << option.name;
+    }
 }
 
 TEST(ConfText, ExplainsEveryKeyAndShowsItsDefault) {
@@ -161,8 +167,9 @@ TEST(ConfText, ExplainsEveryKeyAndShowsItsDefault) {
   for (const Option& option : OptionTable()) {
     const std::string line = "\n#" + std::string(option.name) + " = ";
     EXPECT_EQ(text.find(line) != std::string::npos, option.is_conf_key) << option.name;
-    if (option.is_conf_key && !option.default_value.empty())
+    if (option.is_conf_key && !option.default_value.empty()) {
       EXPECT_NE(text.find(line + std::string(option.default_value) + "\n"), std::string::npos);
+    }
   }
 }
 
