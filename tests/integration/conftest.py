@@ -40,7 +40,8 @@ def pytest_runtest_makereport(item, call):
             server = getattr(item, "funcargs", {}).get(name)
             program = getattr(server, "program", None)
             if program is not None:
-                report.sections.append((f"log of {name} ({program.log})", program.tail()))
+                octets = 1500 if name == "challenges" else 6000
+                report.sections.append((f"log of {name} ({program.log})", program.tail(octets)))
 
 
 @pytest.fixture(scope="session")

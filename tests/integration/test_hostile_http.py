@@ -493,14 +493,14 @@ TLS = {"plain HTTP": b"GET /directory HTTP/1.1\r\nHost: x\r\n\r\n", "nothing": b
 @pytest.mark.parametrize("octets", TLS.values(), ids=TLS.keys())
 def test_hostile_tls(agentca, octets):
     with socket.create_connection(("127.0.0.1", agentca.acme_port), timeout=15) as stream:
-        stream.sendall(octets)
-        stream.shutdown(socket.SHUT_WR)
         received = b""
         try:
+            stream.sendall(octets)
+            stream.shutdown(socket.SHUT_WR)
             while chunk := stream.recv(65536):
                 received += chunk
-        except ConnectionResetError:
-            pass
+        except OSError:
+            pass  # refused before we were done
     assert b"HTTP/" not in received
 
 

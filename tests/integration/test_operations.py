@@ -239,7 +239,7 @@ def test_operator_revokes_while_nobody_serves(own_agentca, challenges):
     issued = client.obtain(["offline.operations.test"])
     client.close()
     own_agentca.stop()
-    own_agentca.cli("cert", "revoke", f"{issued.serial:x}")
+    own_agentca.cli("cert", "revoke", f"{issued.serial:026x}")
     own_agentca.start()
     assert ocsp_status(own_agentca, issued.certificate) == "revoked"
     wait_for(lambda: on_crl(issued.certificate), 5, "the CRL lists it")
@@ -283,6 +283,7 @@ def self_signed(name, key, issuer=None):
 def served_certificate(server):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(server.root_file)
+    context.check_hostname = False
     with socket.create_connection(("127.0.0.1", server.acme_port), timeout=10) as plain:
         with context.wrap_socket(plain, server_hostname="localhost") as stream:
             return x509.load_der_x509_certificate(stream.getpeercert(binary_form=True))
@@ -298,7 +299,7 @@ def test_sighup_reloads_the_tls_certificate(own_agentca):
     client = Client(own_agentca.directory_url, str(own_agentca.root_file),
                     solver=Solver(own_agentca.challenges))
     client.register()
-    issued = client.obtain(["localhost"], certificate_key=new_key)
+    issued = client.obtain(["reload.operations.test"], certificate_key=new_key)
     key.write_bytes(new_key.private_bytes(serialization.Encoding.PEM,
                                           serialization.PrivateFormat.PKCS8,
                                           serialization.NoEncryption()))
