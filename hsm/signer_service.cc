@@ -70,6 +70,10 @@ Status SignerService::OpenKeys(const SignerOptions& options) {
   std::vector<std::pair<std::string, KeyUri>> on_token;
   std::vector<ca::PublicKey> ocsp_keys;
   for (const KeyEntry& entry : options.keys) {
+    const auto same_name = [&](const Key& key) { return key.name == entry.name; };
+    if (std::any_of(keys_.begin(), keys_.end(), same_name)) {
+      return Error{Code::kMalformed, "two signer-keys are named \"" + entry.name + "\""};
+    }
     AGENTCA_ASSIGN(KeyUri uri, KeyUri::Parse(entry.uri));
     AGENTCA_ASSIGN(KeyScope scope, ReadScope(entry));
     if (Allows(scope.purposes, Purpose::kOcsp)) ocsp_keys.push_back(scope.key);

@@ -166,6 +166,12 @@ TEST_F(SignerProcess, DoesNotStartWithAKeyThatItsCertificateDoesNotName) {
   EXPECT_EQ(Finish(), "exit code " + std::to_string(kExitGivenUp));
 }
 
+TEST_F(SignerProcess, DoesNotStartWithTwoKeysOfOneName) {
+  auto keys = world_.Keys();
+  keys[1].name = keys[0].name;
+  EXPECT_EQ(StatusOf(Start(keys)), ReplyStatus::kGivenUp);
+}
+
 TEST_F(SignerProcess, DoesNotSignAsACaWithAnEndEntitysCertificate) {
   auto keys = world_.Keys();
   keys[1].purposes = {Purpose::kCertificate};

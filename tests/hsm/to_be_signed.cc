@@ -59,10 +59,8 @@ Bytes CertificateDraft::ToTbs() const {
 Bytes CrlDraft::ToTbs() const {
   Bytes revoked;
   const Bytes date = der::X509Time(kNow);
-  for (size_t i = 0; i < entries; ++i) {
-    const Bytes entry = der::Sequence({der::Integer(i + 1), date});
-    revoked.insert(revoked.end(), entry.begin(), entry.end());
-  }
+  const Bytes entry = der::Sequence({der::UnsignedInteger(Bytes(13, 0x41)), date});
+  for (size_t i = 0; i < entries; ++i) revoked.insert(revoked.end(), entry.begin(), entry.end());
   if (!raw_entries.empty()) revoked = raw_entries;
   const Bytes list = revoked.empty() ? Bytes() : der::Tlv(der::kSequence, revoked);
   const Bytes number_extension =

@@ -27,7 +27,7 @@ Bytes CommonName(const std::string& name);  // DER Name with one UTF8String CN
 struct CrlDraft {
   std::string issuer = "Test CA";
   uint64_t number = 5;
-  size_t entries = 2;
+  size_t entries = 2;  // the same one again and again
   ca::SignatureAlgorithm algorithm = ca::SignatureAlgorithm::kEcdsaSha256;
   Bytes version = {0x02, 0x01, 0x01};
   bool with_number = true;
