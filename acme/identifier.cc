@@ -7,22 +7,12 @@
 #include <array>
 #include <memory>
 
+#include "ca/dns_name.h"
+
 namespace agentca::acme {
 namespace {
 
-constexpr size_t kMaxName = 253;
-constexpr size_t kMaxLabel = 63;
-
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLdh(char c) { return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '-'; }
-
-std::string ToLower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 std::vector<std::string_view> SplitLabels(std::string_view name) {
   std::vector<std::string_view> labels;
@@ -52,20 +42,22 @@ bool IsALabel(const std::string& label) {
   return label == again.get();
 }
 
-// Why this label cannot be in a certificate; "" when it can.
-std::string_view FaultOf(std::string_view label) {
-  if (label.empty()) return "name has an empty label";
-  if (label.size() > kMaxLabel) return "name has a label of more than 63 octets";
-  if (!std::all_of(label.begin(), label.end(), IsLdh)) {
-    return "name has a character other than letters, digits and hyphens (internationalized names "
-           "must be in A-label form)";
+// ca/ has the last word on host names: an order must not hold what no certificate may. It asks
+// that Punycode decodes; that the label means something in IDNA2008 is asked here.
+Status CheckHostName(const std::string& name, const std::vector<std::string_view>& labels) {
+  if (const Status valid = ca::CheckDnsName(name, true); !valid.ok()) {
+    return Error{Code::kMalformed, valid.error().detail};
   }
-  if (label.front() == '-' || label.back() == '-') return "name has a hyphen at a label's edge";
-  if (label.size() >= 4 && label.substr(2, 2) == "--") {  // R-LDH labels, RFC 5890 §2.3.1
-    if (!label.starts_with("xn--")) return "name has a reserved label";
-    if (!IsALabel(std::string(label))) return "name has a label that is not a valid A-label";
+  for (const std::string_view label : labels) {
+    if (label.starts_with("xn--") && !IsALabel(std::string(label))) {
+      return Error{Code::kMalformed, "name has a label that is not a valid A-label"};
+    }
   }
-  return "";
+  // RFC 3696 §2: a top-level name is not all-numeric; some software would read an address.
+  if (std::all_of(labels.back().begin(), labels.back().end(), IsDigit)) {
+    return Error{Code::kMalformed, "name must not end in a number"};
+  }
+  return {};
 }
 
 bool MatchesSuffix(std::string_view name, std::string_view suffix) {
@@ -77,7 +69,7 @@ bool MatchesSuffix(std::string_view name, std::string_view suffix) {
 Status CheckAllowed(std::string_view base, size_t labels, const IdentifierRules& rules) {
   const auto& allowed = rules.allow_names;
   const bool listed = std::any_of(allowed.begin(), allowed.end(), [&](const std::string& suffix) {
-    return MatchesSuffix(base, ToLower(suffix));
+    return MatchesSuffix(base, ca::ToLowerAscii(suffix));
   });
   if (!allowed.empty() && !listed) {
     return Error{Code::kRejectedIdentifier, "this CA does not issue for this name"};
@@ -89,27 +81,14 @@ Status CheckAllowed(std::string_view base, size_t labels, const IdentifierRules&
 }
 
 Result<Identifier> ParseDns(std::string_view value, const IdentifierRules& rules) {
-  std::string name = ToLower(value);
-  std::string_view base = name;
-  const bool wildcard = base.starts_with("*.");
-  if (wildcard) base.remove_prefix(2);
-  if (base.find('*') != std::string_view::npos) {
-    return Error{Code::kMalformed, "\"*\" may only be the whole leftmost label"};
-  }
-  if (name.size() > kMaxName) return Error{Code::kMalformed, "name has more than 253 octets"};
+  std::string name = ca::ToLowerAscii(value);
   if (!AddressOctets(name).empty()) {
     return Error{Code::kMalformed, "an address needs an identifier of type \"ip\""};
   }
+  const bool wildcard = name.starts_with("*.");
+  const std::string_view base = std::string_view(name).substr(wildcard ? 2 : 0);
   const auto labels = SplitLabels(base);
-  for (const std::string_view label : labels) {
-    if (const auto fault = FaultOf(label); !fault.empty()) {
-      return Error{Code::kMalformed, std::string(fault)};
-    }
-  }
-  // RFC 3696 §2: a top-level name is not all-numeric; some software would read an address.
-  if (std::all_of(labels.back().begin(), labels.back().end(), IsDigit)) {
-    return Error{Code::kMalformed, "name must not end in a number"};
-  }
+  AGENTCA_TRY(CheckHostName(name, labels));
   if (wildcard && !rules.wildcards) {
     return Error{Code::kRejectedIdentifier, "this CA does not issue wildcard certificates"};
   }

@@ -56,7 +56,7 @@ TEST(Identifiers, TakeWildcardsOnlyAsTheWholeLeftmostLabel) {
 
 TEST(Identifiers, NeedTwoLabelsOrAPlaceOnTheList) {
   EXPECT_EQ(CodeOf("dns", "localhost"), Code::kRejectedIdentifier);
-  EXPECT_EQ(CodeOf("dns", "*.localhost"), Code::kRejectedIdentifier);
+  EXPECT_EQ(CodeOf("dns", "*.localhost"), Code::kMalformed);
   const std::vector<std::string> names{"localhost", ".agents.test"};
   const IdentifierRules rules{names, true, true};
   EXPECT_TRUE(ParseIdentifier("dns", "localhost", rules).ok());
