@@ -138,10 +138,11 @@ IdentityConfig ReadIdentity(Reader& in) {
     in.Fail("organization", "is longer than 64 octets; give a shorter --organization");
   out.dns_names = in.Hosts("dns-name");
   out.http_external_url = in.Url("http-external-url", "http://");
-  if (out.http_external_url.empty())
-    out.http_external_url = "http://" +
-                            (out.dns_names.empty() ? "127.0.0.1" : out.dns_names.front()) + ":" +
-                            std::to_string(in.Address("http-listen").port);
+  if (!out.http_external_url.empty()) return out;
+  const uint16_t port = in.Address("http-listen").port;
+  if (port == 0) in.Fail("http-external-url", "is required when http-listen has port 0");
+  const std::string host = out.dns_names.empty() ? "127.0.0.1" : out.dns_names.front();
+  out.http_external_url = "http://" + host + ":" + std::to_string(port);
   return out;
 }
 

@@ -32,10 +32,10 @@ class Node {
 
   const Config config_;
   std::string directory_url_, http_url_;
+  std::shared_ptr<acme::http::TlsIdentity> tls_;  // outlives the renewals in authority_
   std::unique_ptr<Authority> authority_;
   std::optional<ca::Profile> profile_;
   std::unique_ptr<acme::Resolver> resolver_;
-  std::shared_ptr<acme::http::TlsIdentity> tls_;
   std::unique_ptr<acme::Service> service_;
   // Null until orders and validations of the last run are recovered: the port must be known before
   // there is a service (its URLs hold it), and nobody may be served before.

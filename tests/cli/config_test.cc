@@ -120,6 +120,11 @@ TEST_F(ConfigTest, RefusesWhatMakesNoSense) {
   }
 }
 
+TEST_F(ConfigTest, UrlsInCertificatesNeedAPortThatIsKnown) {
+  EXPECT_TRUE(Fault("http-listen = 127.0.0.1:0\n").find("http-external-url") != std::string::npos);
+  EXPECT_TRUE(Read("http-listen = 127.0.0.1:0\nhttp-external-url = http://ca.test/\n").ok());
+}
+
 TEST_F(ConfigTest, AnOrganizationTooLongForACertificateIsRefused) {
   EXPECT_NE(Fault("organization = " + std::string(65, 'x')).find("64"), std::string::npos);
 }
