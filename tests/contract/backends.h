@@ -27,6 +27,12 @@ inline std::vector<BackendKind> AllBackends() {
        [](const auto& directory) { return "sqlite:" + (directory / "ca.sqlite").string(); }, true}};
 }
 
+inline std::vector<BackendKind> DurableBackends() {
+  std::vector<BackendKind> kinds = AllBackends();
+  std::erase_if(kinds, [](const BackendKind& kind) { return !kind.durable; });
+  return kinds;
+}
+
 inline std::string NameOf(const testing::TestParamInfo<BackendKind>& info) {
   return info.param.name;
 }

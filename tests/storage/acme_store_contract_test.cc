@@ -5,5 +5,6 @@
 namespace agentca::contract {
 
 INSTANTIATE_TEST_SUITE_P(Backends, AcmeStore, testing::ValuesIn(AllBackends()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Backends, DurableAcmeStore, testing::ValuesIn(DurableBackends()), NameOf);
 
 }  // namespace agentca::contract
