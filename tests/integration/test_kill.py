@@ -127,12 +127,9 @@ def attach(pid, injection, log):
     """strace on every thread of `pid`, that kills it at the given call."""
     tracer = Program(["strace", "-f", "-o", f"{log}.calls", "-e", f"inject={injection}",
                       "-e", f"trace={injection.split(':')[0]}", "-p", str(pid)], log)
-    threads = len(os.listdir(f"/proc/{pid}/task"))
-    wait_for(lambda: not tracer.running() or
-             len(re.findall(r"Process \d+ attached|attached with \d+ threads", tracer.tail())) > 0,
-             30, "strace is attached")
-    assert tracer.running(), tracer.tail()
-    assert threads > 0
+    wait_for(lambda: not tracer.running() or re.search(r"attached", tracer.tail()), 30,
+             "strace is attached")
+    assert "attached" in tracer.tail(), tracer.tail()  # and perhaps something was called already
     return tracer
 
 
@@ -155,25 +152,27 @@ def test_kill_at_each_step_of_one_issuance(victim, challenges, tmp_path, target,
         order = worker.client.fetch(created.location).json
         pid = victim.program.pid if target == "serve" else victim.signer_pid()
         tracer = attach(pid, f"{call}:signal=KILL:when={number}", tmp_path / f"strace-{number}")
+        through = False
         try:
             answer = worker.client.finalize(order, make_csr([name], worker.key))
             if answer.status != 200:
                 raise AcmeError(answer)
             worker.finish_download(created.location)
+            through = True
         except INTERRUPTED:
             pass
-        tracer.stop()
+        tracer.kill()
+        if not through:  # a finalize may also get through: serve asks the next signer
+            wait_for(lambda: gone(pid), 10, f"{target} is killed")
         if not gone(pid):
             break
         killed += 1
         worker.forget_connection()
         if target == "serve":
-            victim.program.process.wait(30)
             kill_serve(victim, [])
         else:
             wait_for(lambda: victim.signer_pid() not in (None, pid) and victim.ready(), 60,
                      "the signer is back")
-        worker.forget_connection()
     else:
         pytest.fail(f"no finalize with fewer than {MOST_CALLS} calls of {call}")
     print(f"{killed} kills of {target} at {call}")
