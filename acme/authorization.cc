@@ -91,18 +91,22 @@ Result<Authorization> FindOwnAuthorization(Context& context, const VerifiedReque
 // A place in the queue comes first, so that a challenge that begins is validated, too.
 Result<http::Response> Begin(Context& context, const VerifiedRequest& request,
                              const Authorization& authorization, ChallengeType type) {
-  auto place = context.validations.TryReserve();
+  auto place = context.validations.TryReserve(request.account().id);
   if (!place) {
     http::Response busy = ProblemResponse(503, "too many validations are waiting; try again later");
     return busy;
   }
-  AGENTCA_ASSIGN(Store::Started begun,
-                 context.memory.store.BeginChallenge(authorization.id, type, request.now()));
-  if (begun.started) {
-    context.validations.Start({begun.authorization, request.account().thumbprint},
-                              std::move(place));
+  const auto begun = context.memory.store.BeginChallenge(authorization.id, type, request.now());
+  const std::string& thumbprint = request.account().thumbprint;
+  if (!begun.ok()) {
+    const Code code = begun.error().code;
+    if (code == Code::kUnavailable || code == Code::kInternal)
+      context.validations.StartIfBegun(authorization, thumbprint, std::move(place));
+    return begun.error();
   }
-  return ChallengeResponse(context, begun.authorization, type);
+  if (begun->started)
+    context.validations.Start({begun->authorization, thumbprint}, std::move(place));
+  return ChallengeResponse(context, begun->authorization, type);
 }
 
 }  // namespace

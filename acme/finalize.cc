@@ -1,6 +1,7 @@
 #include "acme/finalize.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "acme/identifier.h"
 #include "acme/jws.h"
@@ -87,9 +88,17 @@ Status Begin(Context& context, const OrderId& id, Time now) {
   return begun;
 }
 
+Result<ca::Certificate> Issue(Context& context, const ca::CertificateRequest& wanted, Time now) {
+  try {  // whatever is raised, the order settles
+    return context.authority.issuance.Issue(context.authority.profile, wanted, now);
+  } catch (const std::exception& e) {
+    return Error{Code::kInternal, std::string("issuance threw: ") + e.what()};
+  }
+}
+
 void IssueAndSettle(Context& context, const ca::CertificateRequest& wanted, const OrderId& id,
                     Time now) {
-  auto certificate = context.authority.issuance.Issue(context.authority.profile, wanted, now);
+  auto certificate = Issue(context, wanted, now);
   if (certificate.ok()) {
     context.settlement.Finish(id, certificate->serial);
     return;

@@ -92,6 +92,9 @@ Result<Identifier> ParseDns(std::string_view value, const IdentifierRules& rules
   if (wildcard && !rules.wildcards) {
     return Error{Code::kRejectedIdentifier, "this CA does not issue wildcard certificates"};
   }
+  if (wildcard && labels.size() < 2) {
+    return Error{Code::kRejectedIdentifier, "a wildcard needs at least two labels behind it"};
+  }
   AGENTCA_TRY(CheckAllowed(base, labels.size(), rules));
   return Identifier{Identifier::Type::kDns, std::move(name)};
 }

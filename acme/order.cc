@@ -157,8 +157,9 @@ Result<http::Response> HandleNewOrder(Context& context, const VerifiedRequest& r
                    MakeAuthorization(context, order.order, identifier));
     order.authorizations.push_back(std::move(authorization));
   }
-  if (const auto wait = context.new_orders.Spend(request.account().id, request.now())) {
-    return RateLimitedResponse("too many new orders from this account", *wait);
+  const size_t names = order.authorizations.size();
+  if (const auto wait = context.new_orders.Spend(request.account().id, request.now(), names)) {
+    return RateLimitedResponse("too many names in new orders of this account", *wait);
   }
   AGENTCA_ASSIGN(const OrderView view, context.memory.store.CreateOrder(order));
   http::Response response = OrderResponse(context, view, request.now());

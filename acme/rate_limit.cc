@@ -17,7 +17,7 @@ constexpr double kHour = 3600;
 RateLimit::RateLimit(uint32_t per_hour, size_t max_keys)
     : capacity_(per_hour), max_keys_(max_keys) {}
 
-std::optional<Seconds> RateLimit::Spend(std::string_view key, Time now) {
+std::optional<Seconds> RateLimit::Spend(std::string_view key, Time now, size_t count) {
   if (capacity_ == 0) return std::nullopt;
   std::lock_guard lock(mutex_);
   const auto found = index_.find(key);
@@ -36,11 +36,12 @@ std::optional<Seconds> RateLimit::Spend(std::string_view key, Time now) {
   const auto elapsed = std::max<double>(0, static_cast<double>((now - bucket.filled_at).count()));
   bucket.tokens = std::min(capacity_, bucket.tokens + elapsed * capacity_ / kHour);
   bucket.filled_at = now;
-  if (bucket.tokens >= 1) {
-    bucket.tokens -= 1;
+  const double wanted = std::min(capacity_, static_cast<double>(count));
+  if (bucket.tokens >= wanted) {
+    bucket.tokens -= wanted;
     return std::nullopt;
   }
-  const double wait = std::ceil((1 - bucket.tokens) * kHour / capacity_);
+  const double wait = std::ceil((wanted - bucket.tokens) * kHour / capacity_);
   return Seconds(static_cast<int64_t>(wait));
 }
 

@@ -19,8 +19,9 @@ class RateLimit {
  public:
   static constexpr size_t kMaxKeys = 100'000;
   explicit RateLimit(uint32_t per_hour, size_t max_keys = kMaxKeys);  // 0: unlimited
-  // Spends one, or says how long to wait for the next.
-  std::optional<Seconds> Spend(std::string_view key, Time now);
+  // Spends `count` (at the most all that a full bucket holds), or says how long to wait for as
+  // many.
+  std::optional<Seconds> Spend(std::string_view key, Time now, size_t count = 1);
 
  private:
   struct Bucket {

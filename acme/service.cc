@@ -39,7 +39,8 @@ class Service::Core {
   Status RecoverValidations() {
     AGENTCA_ASSIGN(auto pending, context_.memory.store.ListProcessingChallenges());
     for (PendingValidation& each : pending) {
-      validations_.Start(std::move(each), validations_.TryReserve());
+      auto place = validations_.TryReserve(each.authorization.account_id);
+      validations_.Start(std::move(each), std::move(place));
     }
     if (!pending.empty()) {
       Log(Level::kInfo, "took up validations", {{"count", std::to_string(pending.size())}});

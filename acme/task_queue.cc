@@ -9,7 +9,8 @@ constexpr auto kLater = [](const auto& a, const auto& b) { return a.due > b.due;
 
 }  // namespace
 
-TaskQueue::TaskQueue(size_t threads) {
+TaskQueue::TaskQueue(size_t threads, size_t threads_per_lane)
+    : threads_per_lane_(std::max<size_t>(1, threads_per_lane)) {
   workers_.reserve(threads);
   for (size_t i = 0; i < threads; ++i) workers_.emplace_back([this] { Work(); });
   timekeeper_ = std::thread([this] { KeepTime(); });
@@ -26,18 +27,29 @@ TaskQueue::~TaskQueue() {
   timekeeper_.join();
 }
 
-void TaskQueue::Run(Task task) {
-  {
-    std::lock_guard lock(mutex_);
-    ready_.push_back(std::move(task));
-  }
+void TaskQueue::QueueTurn(Lanes::value_type& lane) {
+  Lane& state = lane.second;
+  if (state.queued || state.ready.empty() || state.running >= threads_per_lane_) return;
+  state.queued = true;
+  turns_.push_back(&lane);
   ready_changed_.notify_one();
 }
 
-void TaskQueue::RunAfter(std::chrono::milliseconds delay, Task task) {
+void TaskQueue::Enqueue(Task task, const std::string& lane) {
+  auto& entry = *lanes_.try_emplace(lane).first;
+  entry.second.ready.push_back(std::move(task));
+  QueueTurn(entry);
+}
+
+void TaskQueue::Run(Task task, const std::string& lane) {
+  std::lock_guard lock(mutex_);
+  Enqueue(std::move(task), lane);
+}
+
+void TaskQueue::RunAfter(std::chrono::milliseconds delay, Task task, const std::string& lane) {
   {
     std::lock_guard lock(mutex_);
-    waiting_.push_back({std::chrono::steady_clock::now() + delay, std::move(task)});
+    waiting_.push_back({std::chrono::steady_clock::now() + delay, std::move(task), lane});
     std::push_heap(waiting_.begin(), waiting_.end(), kLater);
   }
   waiting_changed_.notify_one();
@@ -46,14 +58,23 @@ void TaskQueue::RunAfter(std::chrono::milliseconds delay, Task task) {
 void TaskQueue::Work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    ready_changed_.wait(lock, [this] { return stopping_ || !ready_.empty(); });
+    ready_changed_.wait(lock, [this] { return stopping_ || !turns_.empty(); });
     if (stopping_) return;
-    Task task = std::move(ready_.front());
-    ready_.pop_front();
+    Lanes::value_type& entry = *turns_.front();
+    turns_.pop_front();
+    Lane& lane = entry.second;
+    lane.queued = false;
+    Task task = std::move(lane.ready.front());
+    lane.ready.pop_front();
+    ++lane.running;
+    QueueTurn(entry);
     lock.unlock();
     task();
     task = nullptr;  // what it holds goes away outside the lock
     lock.lock();
+    --lane.running;
+    QueueTurn(entry);
+    if (lane.running == 0 && lane.ready.empty()) lanes_.erase(entry.first);
   }
 }
 
@@ -70,9 +91,9 @@ void TaskQueue::KeepTime() {
       continue;
     }
     std::pop_heap(waiting_.begin(), waiting_.end(), kLater);
-    ready_.push_back(std::move(waiting_.back().task));
+    Waiting next = std::move(waiting_.back());
     waiting_.pop_back();
-    ready_changed_.notify_one();
+    Enqueue(std::move(next.task), next.lane);
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <mutex>
+#include <unordered_map>
 
 #include "acme/problem.h"
 #include "ca/base/log.h"
@@ -10,6 +12,10 @@ namespace agentca::acme {
 namespace {
 
 using std::chrono::milliseconds;
+
+// Of places and threads, the part that one account may have.
+constexpr size_t kPlacesShare = 16;
+constexpr size_t kThreadsShare = 4;
 
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{30'000};
@@ -41,6 +47,34 @@ struct ValidationQueue::Job {
   milliseconds pause = kFirstPause;  // before the next attempt to settle
 };
 
+// Counts the places taken, in all and by account. Thread-safe.
+class ValidationQueue::Places {
+ public:
+  explicit Places(size_t limit)
+      : limit_(limit), limit_per_account_(std::max<size_t>(1, limit / kPlacesShare)) {}
+  bool Take(const AccountId& account) {
+    std::lock_guard lock(mutex_);
+    if (taken_ >= limit_) return false;
+    size_t& mine = by_account_[account];  // at least one fits, so no zero stays behind
+    if (mine >= limit_per_account_) return false;
+    ++mine;
+    ++taken_;
+    return true;
+  }
+  void Free(const AccountId& account) {
+    std::lock_guard lock(mutex_);
+    --taken_;
+    const auto mine = by_account_.find(account);
+    if (--mine->second == 0) by_account_.erase(mine);
+  }
+
+ private:
+  const size_t limit_, limit_per_account_;
+  std::mutex mutex_;  // guards the rest
+  size_t taken_ = 0;
+  std::unordered_map<AccountId, size_t> by_account_;  // no zeros
+};
+
 ValidationQueue::ValidationQueue(Memory memory, World world,
                                  std::vector<std::unique_ptr<Verifier>> verifiers,
                                  ValidationOptions options)
@@ -48,8 +82,8 @@ ValidationQueue::ValidationQueue(Memory memory, World world,
       world_(world),
       verifiers_(std::move(verifiers)),
       options_(options),
-      places_taken_(std::make_shared<std::atomic<size_t>>(0)),
-      tasks_(options.threads) {}
+      places_(std::make_shared<Places>(options.queue)),
+      tasks_(options.threads, options.threads / kThreadsShare) {}
 
 ValidationQueue::~ValidationQueue() = default;
 
@@ -62,13 +96,9 @@ const Verifier* ValidationQueue::VerifierOf(ChallengeType type) const {
 
 bool ValidationQueue::Offers(ChallengeType type) const { return VerifierOf(type) != nullptr; }
 
-ValidationQueue::Place ValidationQueue::TryReserve() {
-  auto taken = places_taken_;
-  if (taken->fetch_add(1) >= options_.queue) {
-    taken->fetch_sub(1);
-    return nullptr;
-  }
-  return {taken.get(), [taken](void*) { taken->fetch_sub(1); }};
+ValidationQueue::Place ValidationQueue::TryReserve(const AccountId& account) {
+  if (!places_->Take(account)) return nullptr;
+  return {places_.get(), [places = places_, account](void*) { places->Free(account); }};
 }
 
 void ValidationQueue::Start(PendingValidation validation, Place place) {
@@ -77,7 +107,28 @@ void ValidationQueue::Start(PendingValidation validation, Place place) {
   job->type = job->authorization.attempt->type;
   job->key_authorization = job->authorization.token + "." + validation.thumbprint;  // §8.1
   job->place = std::move(place);
-  tasks_.Run([this, job] { Verify(job); });
+  tasks_.Run([this, job] { Verify(job); }, job->authorization.account_id);
+}
+
+void ValidationQueue::StartIfBegun(const Authorization& authorization, std::string thumbprint,
+                                   Place place) {
+  LookAgain(authorization, thumbprint, place, kFirstPause);
+}
+
+void ValidationQueue::LookAgain(const Authorization& authorization, const std::string& thumbprint,
+                                const Place& place, milliseconds pause) {
+  tasks_.RunAfter(
+      pause,
+      [=, this] {
+        auto found = memory_.store.FindAuthorization(authorization.id);
+        if (found.ok()) {
+          if (found->attempt && found->attempt->state == AttemptState::kProcessing)
+            Start({*std::move(found), thumbprint}, place);
+        } else if (found.error().code != Code::kNotFound) {
+          LookAgain(authorization, thumbprint, place, std::min(pause * 2, kLongestPause));
+        }
+      },
+      authorization.account_id);
 }
 
 void ValidationQueue::Verify(const std::shared_ptr<Job>& job) {
@@ -113,7 +164,8 @@ void ValidationQueue::TryAgain(const std::shared_ptr<Job>& job, const Error& err
         {{"authorization", job->authorization.id}, {"detail", recorded.error().detail}});
   }
   const auto delay = options_.retry_delay * (1 << std::min(job->tries - 1, 10));
-  tasks_.RunAfter(delay, [this, job] { Verify(job); });
+  tasks_.RunAfter(
+      delay, [this, job] { Verify(job); }, job->authorization.account_id);
 }
 
 Status ValidationQueue::Record(Job& job) {
@@ -146,7 +198,8 @@ void ValidationQueue::Settle(const std::shared_ptr<Job>& job) {
       {{"authorization", job->authorization.id}, {"detail", recorded.error().detail}});
   const milliseconds pause = job->pause;
   job->pause = std::min(pause * 2, kLongestPause);
-  tasks_.RunAfter(pause, [this, job] { Settle(job); });
+  tasks_.RunAfter(
+      pause, [this, job] { Settle(job); }, job->authorization.account_id);
 }
 
 }  // namespace agentca::acme

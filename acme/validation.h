@@ -1,7 +1,6 @@
 // Challenges under way: verified on threads of their own, tried again, settled in the store.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,25 +24,31 @@ class ValidationQueue {
   bool Offers(ChallengeType type) const;  // there is a verifier for it
 
   // A place in the queue, taken before the challenge begins, so that none begins in vain. Freed
-  // with the last copy.
+  // with the last copy. An account has its share of the places, and of the threads: a name whose
+  // server never answers occupies one for long.
   using Place = std::shared_ptr<void>;
-  Place TryReserve();  // null: full
+  Place TryReserve(const AccountId& account);  // null: full
   // `validation.authorization.attempt` is processing. Recovery may pass no place.
   void Start(PendingValidation validation, Place place);
+  // For a challenge of which the store could not say whether it began: starts it if it did.
+  void StartIfBegun(const Authorization& authorization, std::string thumbprint, Place place);
 
  private:
   struct Job;
+  class Places;
   const Verifier* VerifierOf(ChallengeType type) const;
   void Verify(const std::shared_ptr<Job>& job);
   void TryAgain(const std::shared_ptr<Job>& job, const Error& error);
   void Settle(const std::shared_ptr<Job>& job);
+  void LookAgain(const Authorization& authorization, const std::string& thumbprint,
+                 const Place& place, std::chrono::milliseconds pause);
   Status Record(Job& job);  // audit log, then store
 
   const Memory memory_;
   const World world_;
   const std::vector<std::unique_ptr<Verifier>> verifiers_;
   const ValidationOptions options_;
-  std::shared_ptr<std::atomic<size_t>> places_taken_;
+  const std::shared_ptr<Places> places_;
   TaskQueue tasks_;  // last: its threads use the rest
 };
 

@@ -26,7 +26,8 @@ constexpr const char* kByAccount =
 constexpr const char* kCursor = "SELECT created_at FROM acme_order WHERE id = ? AND account = ?";
 constexpr const char* kSettle = "UPDATE acme_order SET certificate = ?, error = ? WHERE id = ?";
 
-// Orders that are looked at for one page: with more, the page is short but goes on.
+// Orders and authorizations that are looked at for one page: with more, the page is short but goes
+// on.
 constexpr size_t kMaxLooks = 2000;
 
 Result<std::optional<ca::Serial>> SerialOrNull(Query& row, int column) {
@@ -139,11 +140,12 @@ Result<acme::OrderPage> SqliteAcmeStore::ListOrders(const acme::AccountId& id,
     acme::OrderPage page;
     Query row(connection, kByAccount, id, position.created_at, position.id, now);
     std::string seen;
-    for (size_t looks = 0;; ++looks) {
+    for (size_t looks = 0;;) {
       AGENTCA_ASSIGN(const bool found, row.Next());
       if (!found) return page;
-      if (looks == kMaxLooks) break;
+      if (looks >= kMaxLooks) break;
       AGENTCA_ASSIGN(const OrderView view, LoadOrder(connection, row.Text(0)));
+      looks += 1 + view.authorizations.size();
       const bool listed =
           acme::StatusOf(view.order, view.authorizations, now) != acme::OrderStatus::kInvalid;
       if (listed && page.orders.size() >= limit) break;

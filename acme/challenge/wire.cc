@@ -97,6 +97,13 @@ Result<std::vector<Bytes>> Candidates(const NetworkPolicy& policy,
 
 }  // namespace
 
+// A peer that took the connection and says nothing costs a thread until the deadline: unlike a
+// refused connection it is not asked again.
+Error Wire::Silence() const {
+  if (!connected_) return ConnectionError("no answer in time");
+  return Error{Code::kIncorrectResponse, "connected, but there was no answer in time"};
+}
+
 Wire::~Wire() { ::close(descriptor_); }
 
 Result<std::unique_ptr<Wire>> Wire::Connect(ByteView address, uint16_t port, Deadline deadline) {
@@ -106,13 +113,17 @@ Result<std::unique_ptr<Wire>> Wire::Connect(ByteView address, uint16_t port, Dea
       ::socket(peer.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (descriptor < 0) return ConnectionError("no socket is free");
   std::unique_ptr<Wire> wire(new Wire(descriptor));
-  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&peer), length) == 0) return wire;
+  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&peer), length) == 0) {
+    wire->connected_ = true;
+    return wire;
+  }
   if (errno != EINPROGRESS) return ConnectionError(ErrorText(errno));
   AGENTCA_TRY(wire->Await(POLLOUT, deadline));
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
   if (error != 0) return ConnectionError(ErrorText(error));
+  wire->connected_ = true;
   return wire;
 }
 
@@ -120,7 +131,7 @@ Status Wire::Await(short events, Deadline deadline) {
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return ConnectionError("no answer in time");
+    if (left.count() <= 0) return Silence();
     pollfd polled{descriptor_, events, 0};
     const int ready = ::poll(&polled, 1, static_cast<int>(std::min<int64_t>(left.count(), 60'000)));
     if (ready > 0) return {};

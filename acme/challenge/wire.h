@@ -32,12 +32,14 @@ class Wire {
 
  private:
   explicit Wire(int descriptor) : descriptor_(descriptor) {}
+  Error Silence() const;
   Status Await(short events, Deadline deadline);
   Status AwaitTls(int result, std::string_view doing, Deadline deadline);
   struct FreeSsl {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
   const int descriptor_;
+  bool connected_ = false;
   std::unique_ptr<SSL, FreeSsl> ssl_;
 };
 

@@ -195,7 +195,9 @@ ServingConfig ReadServing(Reader& in) {
 acme::Policy ReadPolicy(Reader& in) {
   acme::Policy out;
   out.allow_names = in.Hosts("allow-names");
-  out.allow_ip_identifiers = in.Bool("allow-ip-identifiers");
+  out.allow_ip_identifiers = in.settings().Given("allow-ip-identifiers")
+                                 ? in.Bool("allow-ip-identifiers")
+                                 : out.allow_names.empty();
   out.max_identifiers = in.Count("max-identifiers", 1, 1000);
   out.order_lifetime = in.WholeSeconds("order-lifetime", Seconds(60));
   out.authorization_lifetime = in.WholeSeconds("authorization-lifetime", Seconds(60));
@@ -221,9 +223,9 @@ ValidationConfig ReadValidation(Reader& in) {
   out.http01_port = in.Port("http01-port");
   out.tls_alpn01_port = in.Port("tls-alpn01-port");
   out.allow = in.Each<acme::Cidr>("validation-allow", &acme::Cidr::Parse);
-  out.deny = in.settings().Given("validation-deny")
-                 ? in.Each<acme::Cidr>("validation-deny", &acme::Cidr::Parse)
-                 : acme::NetworkPolicy::DefaultDeny();
+  out.deny = in.Each<acme::Cidr>("validation-deny", &acme::Cidr::Parse);
+  const auto always = acme::NetworkPolicy::DefaultDeny();
+  out.deny.insert(out.deny.end(), always.begin(), always.end());
   out.limits.total = in.Duration("validation-timeout", milliseconds(100));
   out.limits.connect = std::min(out.limits.connect, out.limits.total);
   out.pool.attempts = static_cast<int>(in.Count("validation-attempts", 1, 20));

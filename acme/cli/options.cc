@@ -105,8 +105,9 @@ constexpr Option kOptions[] = {
      "Profile of certificates ordered through ACME: DIR/profiles/NAME.json."},
     {"allow-names", "SUFFIX", "", kMany, kIssuance, kBoth, true,
      "Only certify names equal to or under this suffix. Unless given, every name that validates."},
-    {"allow-ip-identifiers", "BOOL", "yes", kOne, kIssuance, kBoth, true,
-     "Whether IP addresses may be certified: yes or no."},
+    {"allow-ip-identifiers", "BOOL", "", kOne, kIssuance, kBoth, true,
+     "Whether IP addresses may be certified: yes or no. Unless given, yes without allow-names and "
+     "no with it."},
     {"max-identifiers", "COUNT", "100", kOne, kIssuance, kBoth, true, "Most names in one order."},
     {"order-lifetime", "DURATION", "1d", kOne, kIssuance, kBoth, true,
      "How long an order waits to be finalized."},
@@ -125,14 +126,14 @@ constexpr Option kOptions[] = {
     {"validation-allow", "CIDR", "", kMany, kValidation, kBoth, true,
      "Addresses that validation may reach, whatever validation-deny says."},
     {"validation-deny", "CIDR", "", kMany, kValidation, kBoth, true,
-     "Addresses that validation never reaches. Unless given: loopback, link-local, metadata, "
+     "More addresses that validation never reaches, beside loopback, link-local, metadata, "
      "unspecified and multicast addresses."},
     {"validation-timeout", "DURATION", "10s", kOne, kValidation, kBoth, true,
      "Longest time of one try, redirects and look-ups included."},
     {"validation-attempts", "COUNT", "3", kOne, kValidation, kBoth, true,
      "Tries before a validation fails for a cause that can pass."},
-    {"validation-threads", "COUNT", "32", kOne, kValidation, kBoth, true,
-     "Validations at the same time."},
+    {"validation-threads", "COUNT", "64", kOne, kValidation, kBoth, true,
+     "Validations at the same time; a quarter of them may be of one account."},
 
     {"crl-lifetime", "DURATION", "1d", kOne, kPublication, kBoth, true,
      "From thisUpdate to nextUpdate of a CRL."},
@@ -163,7 +164,7 @@ constexpr Option kOptions[] = {
     {"new-accounts-per-hour", "COUNT", "1000", kOne, kLimits, kBoth, true,
      "New accounts from one address in an hour; 0 for any number."},
     {"new-orders-per-hour", "COUNT", "100000", kOne, kLimits, kBoth, true,
-     "New orders of one account in an hour; 0 for any number."},
+     "Names in new orders of one account in an hour; 0 for any number."},
 };
 
 }  // namespace

@@ -154,7 +154,7 @@ TEST_F(Http01, EndsASlowDripAtItsTotalTime) {
     }
   });
   const auto start = std::chrono::steady_clock::now();
-  ExpectFailure(VerifyAt(drip.port()), Code::kConnection, "no answer in time");
+  ExpectFailure(VerifyAt(drip.port()), Code::kIncorrectResponse, "no answer in time");
   EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
 }
 
@@ -167,7 +167,7 @@ TEST_F(Http01, SharesItsTotalTimeAmongRedirects) {
     if (StaysFor(descriptor, 150ms)) SendAll(descriptor, Redirect("/" + std::to_string(++turn)));
   });
   port = slow.port();
-  ExpectFailure(VerifyAt(port), Code::kConnection, "no answer in time");
+  ExpectFailure(VerifyAt(port), Code::kIncorrectResponse, "no answer in time");
   EXPECT_LE(slow.connections(), 4);
 }
 
@@ -200,6 +200,38 @@ TEST_F(Http01, RefusesRedirectsThatLeadAstray) {
   ExpectAnswer("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", Code::kIncorrectResponse,
                "redirect target is missing");
   ExpectAnswer(Redirect("/x", "303 See Other"), Code::kIncorrectResponse, "status 303");
+}
+
+// Who is redirected to must not be read through our errors.
+TEST_F(Http01, QuotesNothingThatWasSaidBehindARedirect) {
+  const std::vector<std::pair<std::string, std::string>> answers = {
+      {Ok("SECRET"), "not the key authorization"},
+      {"HTTP/1.1 418 SECRET\r\nContent-Length: 6\r\n\r\nSECRET", "the status is not 200"},
+      {Redirect("http://secret.test:22/SECRET"), "does not follow"},
+      {Redirect("ftp://secret.test/SECRET"), "does not follow"}};
+  for (const auto& [answer, words] : answers) {
+    Scripted scripted([&](const std::string& request) {
+      return request.starts_with("GET /told ") ? answer : Redirect("/told");
+    });
+    const auto proof = VerifyAt(scripted.server.port());
+    ExpectFailure(proof, Code::kIncorrectResponse, words);
+    for (const std::string hidden : {"SECRET", "secret", "418", "port 22", "ftp"})
+      EXPECT_EQ(proof.error().detail.find(hidden), std::string::npos) << proof.error().detail;
+    EXPECT_NE(proof.error().detail.find("/told"), std::string::npos) << proof.error().detail;
+  }
+}
+
+TEST_F(Http01, DoesNotNameWhereARedirectBehindARedirectLed) {
+  network_.tls_alpn01_port = [] { return ListeningSocket().port(); }();
+  Scripted scripted([&](const std::string& request) {
+    if (!request.starts_with("GET /told ")) return Redirect("/told");
+    return Redirect("https://secret.test:" + std::to_string(network_.tls_alpn01_port) + "/SECRET");
+  });
+  const auto proof = VerifyAt(scripted.server.port());
+  ExpectFailure(proof, Code::kConnection, "/told and on from there: no connection");
+  for (const std::string& hidden :
+       {std::string("SECRET"), std::string("secret"), std::to_string(network_.tls_alpn01_port)})
+    EXPECT_EQ(proof.error().detail.find(hidden), std::string::npos) << proof.error().detail;
 }
 
 TEST_F(Http01, ChecksTheAddressOfEachRedirect) {

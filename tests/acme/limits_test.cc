@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <set>
 
 #include "acme/accounts.h"
@@ -133,6 +134,42 @@ TEST(TaskQueue, RunsWhatIsDueFirstFirst) {
     return order.size() == 2;
   }));
   EXPECT_EQ(order, (std::vector{1, 2}));
+}
+
+TEST(TaskQueue, SlowWorkOfOneLaneLeavesThreadsToOthers) {
+  std::promise<void> gate;
+  const std::shared_future<void> open(gate.get_future());
+  std::atomic<int> slow{0}, honest{0};
+  TaskQueue tasks(4, 2);
+  for (int i = 0; i < 50; ++i) tasks.Run([&] { open.wait(), ++slow; }, "slow");
+  for (int i = 0; i < 20; ++i) tasks.Run([&] { ++honest; }, "honest");
+  EXPECT_TRUE(fakes::Eventually([&] { return honest == 20; }));
+  EXPECT_EQ(slow, 0);
+  gate.set_value();
+  EXPECT_TRUE(fakes::Eventually([&] { return slow == 50; }));
+}
+
+TEST(TaskQueue, LanesTakeTurns) {
+  std::promise<void> gate;
+  const std::shared_future<void> open(gate.get_future());
+  std::mutex mutex;
+  std::string order;
+  TaskQueue tasks(1, 1);
+  tasks.Run([&] { open.wait(); });
+  for (const std::string lane : {"a", "b"})
+    for (int i = 0; i < 3; ++i)
+      tasks.Run(
+          [&, lane] {
+            const std::lock_guard lock(mutex);
+            order += lane;
+          },
+          lane);
+  gate.set_value();
+  EXPECT_TRUE(fakes::Eventually([&] {
+    const std::lock_guard lock(mutex);
+    return order.size() == 6;
+  }));
+  EXPECT_EQ(order, "ababab");
 }
 
 TEST(Problems, UseOnlyTheRegisteredNamespaceAndHaveAStatus) {
