@@ -47,11 +47,13 @@ void AnswerCache::Erase(Shard& shard, std::string_view key) {
 }
 
 void AnswerCache::Keep(Shard& shard, std::string_view key, const Answer& answer) const {
+  Entries fresh;  // not in the list before it is in the index: either may lack the memory
+  fresh.push_front({std::string(key), answer,
+                    answer->this_update + (answer->next_update - answer->this_update) / 2});
   Erase(shard, key);
-  if (shard.entries.size() >= max_per_shard_) Erase(shard, std::string(shard.entries.back().key));
-  shard.entries.push_front({std::string(key), answer,
-                            answer->this_update + (answer->next_update - answer->this_update) / 2});
-  shard.index.emplace(shard.entries.front().key, shard.entries.begin());
+  if (shard.entries.size() >= max_per_shard_) Erase(shard, shard.entries.back().key);
+  shard.index.emplace(fresh.front().key, fresh.begin());
+  shard.entries.splice(shard.entries.begin(), fresh);
 }
 
 AnswerCache::Answer AnswerCache::Fresh(ByteView key, Time now) {
@@ -89,15 +91,19 @@ AnswerCache::Answer AnswerCache::GetOrMake(ByteView key, Time now,
   Answer answer;
   try {
     answer = make();
-  } catch (const std::bad_alloc&) {
-    answer = nullptr;  // those who wait for this flight must not wait for ever
+  } catch (...) {
+    answer = nullptr;  // whatever it was, those who wait for this flight must not wait for ever
   }
   {
     std::lock_guard lock(shard.mutex);
     const auto registered = shard.flights.find(text);
     if (registered != shard.flights.end() && registered->second == mine) {
       shard.flights.erase(registered);
-      if (answer && answer->cacheable) Keep(shard, text, answer);
+      try {
+        if (answer && answer->cacheable) Keep(shard, text, answer);
+      } catch (const std::bad_alloc&) {
+        // Not kept, then; it is an answer all the same.
+      }
     }
     if (!answer) answer = Unexpired(shard, text, now);
   }
@@ -115,7 +121,8 @@ void AnswerCache::Evict(ByteView key) {
   Shard& shard = ShardOf(text);
   std::lock_guard lock(shard.mutex);
   Erase(shard, text);
-  shard.flights.erase(std::string(text));
+  const auto flight = shard.flights.find(text);
+  if (flight != shard.flights.end()) shard.flights.erase(flight);
 }
 
 void AnswerCache::EvictAll() {

@@ -32,8 +32,8 @@ class AnswerCache {
   Answer Fresh(ByteView key, Time now);
   // As Fresh; else calls `make` and keeps what it returns if that is cacheable. Of concurrent
   // callers with one key one makes the answer; the others get the previous answer as long as it has
-  // not expired, or else wait. When `make` returns null (try later), the previous answer as long as
-  // it has not expired, or else null.
+  // not expired, or else wait. When `make` returns null (try later) or throws, the previous answer
+  // as long as it has not expired, or else null.
   Answer GetOrMake(ByteView key, Time now, const std::function<Answer()>& make);
   void Evict(ByteView key);
   void EvictAll();
@@ -51,11 +51,14 @@ class AnswerCache {
     Time refresh_at;
   };
   using Entries = std::list<Entry>;  // most recently used first
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;  // an eviction must not need memory
+  };
   struct Shard {
     std::mutex mutex;  // guards the rest
     Entries entries;
     std::unordered_map<std::string_view, Entries::iterator> index;
-    std::unordered_map<std::string, std::shared_ptr<Flight>> flights;
+    std::unordered_map<std::string, std::shared_ptr<Flight>, Hash, std::equal_to<>> flights;
   };
 
   Shard& ShardOf(std::string_view key);

@@ -47,6 +47,29 @@ std::optional<SingleStatus> Translate(const CertStatus& status) {
   return std::nullopt;
 }
 
+// So many in each second of the clock. Thread-safe.
+class Budget {
+ public:
+  explicit Budget(uint32_t per_second) : per_second_(per_second) {}
+
+  bool Take(Time now) {
+    std::lock_guard lock(mutex_);
+    if (now != second_) {
+      second_ = now;
+      left_ = per_second_;
+    }
+    if (left_ == 0) return false;
+    --left_;
+    return true;
+  }
+
+ private:
+  const uint32_t per_second_;
+  std::mutex mutex_;  // guards the rest
+  Time second_{};
+  uint32_t left_ = 0;
+};
+
 std::string StrongEtag(ByteView der) {
   const Sha256Digest digest = Sha256(der);
   return '"' + ToHex(ByteView(digest).first(16)) + '"';
@@ -57,7 +80,11 @@ std::string StrongEtag(ByteView der) {
 class Responder::State {
  public:
   State(CertificateStore& store, const Clock& clock, OcspSchedule schedule)
-      : store_(store), clock_(clock), schedule_(schedule), cache_(schedule.max_cached) {}
+      : store_(store),
+        clock_(clock),
+        schedule_(schedule),
+        cache_(schedule.max_cached),
+        fresh_(schedule.fresh_per_second) {}
 
   void Serve(std::shared_ptr<const Served> served) {
     {
@@ -75,13 +102,18 @@ class Responder::State {
   }
 
   AnswerPtr Answer(ByteView der) {
-    const auto request = ParseOcspRequest(der);
+    auto request = ParseOcspRequest(der);
     if (!request.ok()) {
       return Refusal(request.error().code == Code::kMalformed ? OcspErrorStatus::kMalformedRequest
                                                               : OcspErrorStatus::kInternalError);
     }
     const Time now = clock_.Now();
-    const auto answer = request->nonce || request->cert_ids.size() != 1
+    const bool several = request->cert_ids.size() != 1;
+    if ((several || request->nonce) && !fresh_.Take(now)) {
+      if (several) return Refusal(OcspErrorStatus::kTryLater);
+      request->nonce.reset();
+    }
+    const auto answer = several || request->nonce
                             ? Make(*request, now)
                             : cache_.GetOrMake(request->cert_ids.front().der, now,
                                                [&] { return Make(*request, now); });
@@ -180,6 +212,7 @@ class Responder::State {
   const Clock& clock_;
   const OcspSchedule schedule_;
   AnswerCache cache_;
+  Budget fresh_;
   mutable std::shared_mutex mutex_;  // guards served_
   std::vector<std::shared_ptr<const Served>> served_;
   std::atomic<int64_t> last_complaint_ = 0;  // seconds since 1970, as is

@@ -22,6 +22,10 @@ struct OcspAnswer {
 struct OcspSchedule {
   Seconds lifetime{12 * 3600};  // nextUpdate − thisUpdate; re-signed at half-life
   size_t max_cached = 200'000;  // answers; the least recently used go first
+  // Answers a second that serve one request only, for its nonce or its several CertIDs, so that
+  // strangers cannot keep the signer busy. Beyond, a nonce is ignored, as RFC 6960 §4.4.1 leaves
+  // to the responder, and several CertIDs get tryLater.
+  uint32_t fresh_per_second = 100;
 };
 
 // A key and the certificate that lets it answer for one issuer. Replaced as a whole on renewal.
