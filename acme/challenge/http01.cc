@@ -153,24 +153,39 @@ class Http01 final : public Verifier {
 
  private:
   Status Follow(Url url, std::string_view expected, Deadline deadline) const {
+    // Errors reach the client, who may have redirected us to what only we can reach. So they quote
+    // what the identifier's own URL answered, its redirect included, and nothing said after that.
+    std::string where = Shown(url);
     for (int redirects = 0;; ++redirects) {
-      auto answer = Fetch(url, deadline);
-      if (!answer.ok()) return InContext(url, std::move(answer).error());
-      if (!IsRedirect(answer->status)) return Judge(url, *answer, expected);
+      const bool redirected = redirects > 0;
+      if (redirects == 1) where = Shown(url);
+      if (redirects == 2) where += " and on from there";
+      const auto answer = Fetch(url, deadline, redirects > 1);
+      if (!answer.ok()) return InContext(where, answer.error());
+      if (!IsRedirect(answer->status)) {
+        const Status verdict = Judge(*answer, expected, redirected);
+        return verdict.ok() ? verdict : InContext(where, verdict.error());
+      }
       if (redirects == network_.limits.max_redirects)
         return Incorrect("more than " + std::to_string(redirects) + " redirects");
-      auto next = ResolveRedirect(url, answer->location);
-      if (!next.ok()) return InContext(url, std::move(next).error());
-      if (auto permitted = CheckRedirect(url, *next); !permitted.ok())
-        return InContext(url, std::move(permitted).error());
-      if (next->Text() == url.Text()) return InContext(url, Incorrect("redirect to itself"));
+      auto next = Next(url, answer->location);
+      if (!next.ok() && redirected)
+        return InContext(where, Incorrect("a redirect that validation does not follow"));
+      if (!next.ok()) return InContext(where, next.error());
       url = *std::move(next);
     }
   }
 
-  static Error InContext(const Url& url, Error error) {
+  Result<Url> Next(const Url& url, std::string_view location) const {
+    AGENTCA_ASSIGN(auto next, ResolveRedirect(url, location));
+    AGENTCA_TRY(CheckRedirect(url, next));
+    if (next.Text() == url.Text()) return Incorrect("redirect to itself");
+    return next;
+  }
+
+  static Error InContext(const std::string& where, Error error) {
     if (error.code != Code::kRejectedIdentifier)
-      error.detail = "fetching " + Shown(url) + ": " + error.detail;
+      error.detail = "fetching " + where + ": " + error.detail;
     return error;
   }
 
@@ -189,8 +204,17 @@ class Http01 final : public Verifier {
     return {};
   }
 
-  Result<Answer> Fetch(const Url& url, Deadline deadline) const {
-    AGENTCA_ASSIGN(auto dialed, Dial(network_, url.host, url.literal, url.port, deadline));
+  // Why there is no connection, without the name, the addresses and the port.
+  static Error Anonymous(Error error) {
+    if (error.code == Code::kDns) error.detail = "the name could not be looked up";
+    if (error.code == Code::kConnection) error.detail = "no connection, or no answer in time";
+    return error;
+  }
+
+  Result<Answer> Fetch(const Url& url, Deadline deadline, bool anonymous) const {
+    auto dialing = Dial(network_, url.host, url.literal, url.port, deadline);
+    if (!dialing.ok()) return anonymous ? Anonymous(dialing.error()) : dialing.error();
+    auto dialed = *std::move(dialing);
     if (url.secure) {
       if (!tls_) return Error{Code::kTls, "TLS cannot start"};
       AGENTCA_TRY(
@@ -203,14 +227,15 @@ class Http01 final : public Verifier {
     return AnswerReader(network_.limits).Read(*dialed.wire, deadline);
   }
 
-  static Status Judge(const Url& url, const Answer& answer, std::string_view expected) {
+  static Status Judge(const Answer& answer, std::string_view expected, bool redirected) {
     if (answer.status != 200)
-      return InContext(url, Incorrect("status " + std::to_string(answer.status)));
+      return Incorrect(redirected ? "the status is not 200"
+                                  : "status " + std::to_string(answer.status));
     // §8.3: "The server SHOULD ignore whitespace characters at the end of the body."
     const auto body = WithoutTrailingSpace(answer.body);
     if (body == expected) return {};
-    return InContext(url, Incorrect("the body is not the key authorization; it begins \"" +
-                                    Excerpt(body) + "\""));
+    const std::string wrong = "the body is not the key authorization";
+    return Incorrect(redirected ? wrong : wrong + "; it begins \"" + Excerpt(body) + "\"");
   }
 
   const ValidationNetwork network_;

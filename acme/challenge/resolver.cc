@@ -182,12 +182,12 @@ class CaresResolver final : public Resolver {
   ~CaresResolver() override { ares_library_cleanup(); }
 
   Result<std::vector<Bytes>> Addresses(const std::string& name) const override {
+    AddressLookup lookup;  // outlives the channel, whose end calls Finish for what is still asked
     AGENTCA_ASSIGN(const auto channel, Channel::Open(options_));
     ares_addrinfo_hints hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = ARES_AI_NOSORT;
-    AddressLookup lookup;
     ares_getaddrinfo(channel->get(), name.c_str(), nullptr, &hints, AddressLookup::Finish, &lookup);
     channel->Run(lookup.done, options_.timeout);
     if (lookup.status != ARES_SUCCESS) return DnsError(name, "A and AAAA", lookup.status);
@@ -198,10 +198,10 @@ class CaresResolver final : public Resolver {
   }
 
   Result<std::vector<std::string>> Txt(const std::string& name) const override {
+    TxtLookup lookup;  // outlives the channel
     AGENTCA_ASSIGN(const auto channel, Channel::Open(options_));
     constexpr int kClassInternet = 1;
     constexpr int kTypeTxt = 16;
-    TxtLookup lookup;
     ares_query(channel->get(), name.c_str(), kClassInternet, kTypeTxt, TxtLookup::Finish, &lookup);
     channel->Run(lookup.done, options_.timeout);
     if (lookup.status == ARES_SUCCESS && lookup.records.empty()) lookup.status = ARES_ENODATA;
