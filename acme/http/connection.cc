@@ -16,6 +16,7 @@ namespace {
 constexpr int kMaxSteps = 32;                  // before others get their turn
 constexpr size_t kWriteProgress = 64 * 1024;   // octets that earn another write deadline
 constexpr size_t kMaxDiscarded = 1024 * 1024;  // octets read while lingering
+constexpr size_t kHeldStep = 16 * 1024;        // octets between two looks at the edge's account
 constexpr size_t kKeptCapacity = 512;          // octets of buffer an idle connection keeps
 
 std::shared_ptr<SSL_CTX> ContextOf(const std::shared_ptr<TlsIdentity>& identity) {
@@ -126,14 +127,17 @@ void Connection::BeginRequest() {
 Connection::Next Connection::Receive() {
   if (!input_.empty()) {
     BeginRequest();
-    switch (reader_.Consume(input_)) {
+    const auto progress = reader_.Consume(input_);
+    const bool unfinished = progress == RequestReader::Progress::kNeedMore ||
+                            progress == RequestReader::Progress::kExpects;
+    if (unfinished && !MayHold()) return Refuse(503, "too many large requests are arriving");
+    switch (progress) {
       case RequestReader::Progress::kNeedMore:
         break;
       case RequestReader::Progress::kComplete:
         return Dispatch();
       case RequestReader::Progress::kRefused:
-        Answer(shard_->edge().Refuse(reader_.status(), reader_.detail()), After::kLinger);
-        return Next::kAgain;
+        return Refuse(reader_.status(), reader_.detail());
       case RequestReader::Progress::kExpects:
         head_ = "HTTP/1.1 100 Continue\r\n\r\n";
         with_body_ = false;
@@ -165,8 +169,35 @@ Connection::Next Connection::Receive() {
   return Next::kAgain;
 }
 
+Connection::Next Connection::Refuse(int status, std::string_view detail) {
+  Answer(shard_->edge().Refuse(status, detail), After::kLinger);
+  reader_.Reset();
+  Release(input_);
+  LetGo();
+  return Next::kAgain;
+}
+
+bool Connection::MayHold() {
+  const size_t held = (input_.capacity() + reader_.held()) / kHeldStep * kHeldStep;
+  if (held <= held_) return true;
+  if (held_ == 0) shard_->MarkLarge(*this);
+  Edge& edge = shard_->edge();
+  edge.Hold(held - held_);
+  held_ = held;
+  while (edge.overfull())
+    if (!shard_->DropLongestArriving(*this)) return false;
+  return true;
+}
+
+void Connection::LetGo() {
+  large_hook.unlink();
+  shard_->edge().LetGo(held_);
+  held_ = 0;
+}
+
 Connection::Next Connection::Dispatch() {
   waiting_hook.unlink();
+  large_hook.unlink();
   Shard::Disarm(*this);
   Edge& edge = shard_->edge();
   if (auto response = edge.HandleFast(reader_.request())) {
@@ -273,6 +304,7 @@ Connection::Next Connection::Sent() {
       break;
   }
   reader_.Reset();
+  LetGo();
   received_ = false;
   phase_ = Phase::kIdle;
   if (input_.empty()) Release(input_);
@@ -328,6 +360,7 @@ void Connection::Finish() {
   all_hook.unlink();
   deadline_hook.unlink();
   waiting_hook.unlink();
+  LetGo();
   boost::system::error_code ignored;
   socket_.close(ignored);
   shard_->Forget();

@@ -43,8 +43,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   using Hook = boost::intrusive::list_member_hook<
       boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
-  Hook all_hook, deadline_hook, waiting_hook;  // the shard's lists
-  Instant deadline{};                          // the shard's too
+  Hook all_hook, deadline_hook, waiting_hook, large_hook;  // the shard's lists
+  Instant deadline{};                                      // the shard's too
 
  private:
   enum class Phase { kHandshake, kIdle, kReceiving, kHandling, kSending, kLingering, kClosed };
@@ -60,6 +60,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Next Send();
   Next Sent();
   Next Linger();
+  Next Refuse(int status, std::string_view detail);
+  bool MayHold();  // accounts for what the unfinished request holds; false: no room for it
+  void LetGo();
   void HandleOnWorker();
   void Complete(Response response);
   void Answer(Response response);  // → kSending; goes on or closes as the request asked
@@ -84,6 +87,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   size_t sent_ = 0;        // of head_ and body together
   size_t rearmed_at_ = 0;  // sent_ when the write deadline last moved
   size_t discarded_ = 0;
+  size_t held_ = 0;  // octets that the edge knows of
 };
 
 }  // namespace agentca::acme::http

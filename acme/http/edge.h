@@ -57,6 +57,12 @@ class Edge {
   size_t connections() const { return connections_.load(std::memory_order_relaxed); }
   void Opened() { connections_.fetch_add(1, std::memory_order_relaxed); }
   void Closed();
+  // What Limits::max_buffered bounds, of all shards.
+  void Hold(size_t octets) { held_.fetch_add(octets, std::memory_order_relaxed); }
+  void LetGo(size_t octets) { held_.fetch_sub(octets, std::memory_order_relaxed); }
+  bool overfull() const {
+    return held_.load(std::memory_order_relaxed) > options_.limits.max_buffered;
+  }
   bool AwaitQuiet(std::chrono::milliseconds deadline);  // true: no connection is left
 
   // None of these throws: what a handler raises is logged and answered with a bare 500.
@@ -73,7 +79,8 @@ class Edge {
   Gate gate_;
   std::atomic<bool> draining_{false};
   std::atomic<size_t> connections_{0};
-  std::mutex quiet_mutex_;  // orders the last Closed before AwaitQuiet's wait
+  std::atomic<size_t> held_{0};  // octets
+  std::mutex quiet_mutex_;       // orders the last Closed before AwaitQuiet's wait
   std::condition_variable quiet_;
 };
 

@@ -143,6 +143,11 @@ RequestReader::RequestReader(Bounds bounds, std::string remote_address)
     : bounds_(bounds), remote_address_(std::move(remote_address)) {}
 RequestReader::~RequestReader() = default;
 
+size_t RequestReader::held() const {
+  using Field = decltype(request_.headers)::value_type;
+  return request_.body.capacity() + request_.headers.capacity() * sizeof(Field) + scanner_.size();
+}
+
 void RequestReader::Reset() {
   request_ = Request{};
   scanner_ = HeadScanner{};

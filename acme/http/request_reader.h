@@ -51,6 +51,8 @@ class RequestReader {
   bool http11() const { return http11_; }
   int status() const { return status_; }
   const std::string& detail() const { return detail_; }
+  // Octets of memory that the request holds so far, about.
+  size_t held() const;
   // Ready for the next request of the connection; gives its memory back.
   void Reset();
 

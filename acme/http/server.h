@@ -48,6 +48,10 @@ struct Limits {
   // At the cap, the connection that has waited longest without completing a request is dropped to
   // admit the new one.
   size_t max_connections = 10'000;
+  // Octets of memory that requests which are not complete may hold together. Beyond, the one that
+  // has been arriving longest is dropped, or refused with 503. Only requests that hold 16 KiB and
+  // more count, and what TLS holds does not.
+  size_t max_buffered = 256 * 1024 * 1024;
 };
 
 struct ServerOptions {

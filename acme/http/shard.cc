@@ -96,6 +96,12 @@ void Shard::MarkWaiting(Connection& connection) {
   waiting_.push_back(connection);
 }
 
+bool Shard::DropLongestArriving(const Connection& except) {
+  if (large_.empty() || &large_.front() == &except) return false;
+  large_.front().Abort();
+  return true;
+}
+
 void Shard::Forget() {
   count_.fetch_sub(1, std::memory_order_relaxed);
   edge_->Closed();

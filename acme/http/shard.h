@@ -39,7 +39,10 @@ class Shard : public std::enable_shared_from_this<Shard> {
   void Arm(Connection& connection, Deadline kind);  // replaces the one before
   static void Disarm(Connection& connection) { connection.deadline_hook.unlink(); }
   void MarkWaiting(Connection& connection);  // as the one that has waited least
-  void Forget();                             // a connection closed
+  void MarkLarge(Connection& connection) { large_.push_back(connection); }
+  // Of the marked. False: it is `except`, or there is none.
+  bool DropLongestArriving(const Connection& except);
+  void Forget();  // a connection closed
   Edge& edge() { return *edge_; }
   DateLine& date() { return date_; }
   std::span<char> scratch() { return scratch_; }
@@ -76,6 +79,7 @@ class Shard : public std::enable_shared_from_this<Shard> {
   std::array<Queue, 4> queues_;
   List<&Connection::all_hook> all_;
   List<&Connection::waiting_hook> waiting_;  // front: has waited longest to complete a request
+  List<&Connection::large_hook> large_;      // unfinished requests in order of growing large
   std::atomic<size_t> count_{0};
   DateLine date_;
   std::vector<char> scratch_;

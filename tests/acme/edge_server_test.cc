@@ -177,6 +177,54 @@ TEST(EdgeOverload, AnswersWithRetryAfterWhenTheQueueIsFull) {
   EXPECT_EQ(refused.Ask(kGet).substr(0, 12), "HTTP/1.1 200");  // the connection was kept
 }
 
+// A request that is never finished, with this many octets of its body.
+std::string Unfinished(size_t octets) {
+  return "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n" + std::string(octets, 'x');
+}
+constexpr std::string_view kExpecting =
+    "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\nExpect: 100-continue\r\n\r\n";
+
+TEST(EdgeOverload, DropsTheLargeRequestsThatHaveBeenArrivingLongest) {
+  TestServer server(WithLimits([](Limits& limits) { limits.max_buffered = 1024 * 1024; }));
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(server.Connect());
+    EXPECT_EQ(clients.back().Ask(kExpecting).substr(0, 12), "HTTP/1.1 100");
+  }
+  auto small = server.Connect();
+  ASSERT_TRUE(small.Send("GET /sm"));
+  const std::string most(100'000, 'x');
+  for (auto& client : clients) (void)client.Send(most);
+  for (int i = 0; i < 9; ++i) {  // twenty hold more than 1.9 MiB
+    const auto end = clients[static_cast<size_t>(i)].ReadToEnd();
+    EXPECT_TRUE(end.empty() || end.starts_with("HTTP/1.1 503")) << end;
+  }
+  EXPECT_EQ(clients.back().Ask("y").substr(0, 12), "HTTP/1.1 200");
+  EXPECT_EQ(small.Ask("all HTTP/1.1\r\nHost: h\r\n\r\n").substr(0, 12), "HTTP/1.1 200");
+}
+
+TEST(EdgeOverload, RefusesALargeRequestForWhichThereIsNoRoom) {
+  TestServer server(WithLimits([](Limits& limits) { limits.max_buffered = 64 * 1024; }));
+  auto client = server.Connect();
+  (void)client.Send(Unfinished(90'000));
+  const auto response = client.ReadResponse();
+  EXPECT_EQ(response.substr(0, 12), "HTTP/1.1 503");
+  EXPECT_NE(response.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_EQ(server.Connect().Ask(kGet).substr(0, 12), "HTTP/1.1 200");
+}
+
+TEST(EdgeOverload, CountsNeitherAnsweredNorAbandonedRequests) {
+  TestServer server(WithLimits([](Limits& limits) { limits.max_buffered = 512 * 1024; }));
+  auto kept = server.Connect();
+  const std::string body(100'001, 'x');
+  for (int i = 0; i < 40; ++i) {  // each counts for 16 KiB at least
+    EXPECT_EQ(kept.Ask(kExpecting).substr(0, 12), "HTTP/1.1 100");
+    EXPECT_EQ(kept.Ask(body).substr(0, 12), "HTTP/1.1 200");
+    auto abandoned = server.Connect();
+    EXPECT_EQ(abandoned.Ask(kExpecting).substr(0, 12), "HTTP/1.1 100");
+  }
+}
+
 TEST(EdgeOverload, SpreadsConnectionsOverItsThreads) {
   std::mutex mutex;
   std::set<std::thread::id> threads;
