@@ -11,7 +11,7 @@ using http::Request;
 using http::Response;
 
 constexpr std::string_view kOcspPath = "/ocsp";
-constexpr Seconds kMaxCrlAge{300};  // a cache must not hide a revocation for long
+constexpr Seconds kMaxAge{300};  // a cache must not hide a revocation for long
 constexpr std::string_view kUnchanging = "public, max-age=86400";
 
 bool IsRead(const Request& request) { return request.method == "GET" || request.method == "HEAD"; }
@@ -190,11 +190,13 @@ Response Publication::ServeCrl(const Request& request, const ca::CrlPublisher& p
       .With("ETag", etag)
       .With("Last-Modified", ToHttpDate(summary.this_update))
       .With("Expires", ToHttpDate(summary.next_update))
-      .With("Cache-Control", MaxAge(std::min(left, kMaxCrlAge)) + ", public, no-transform");
+      .With("Cache-Control", MaxAge(std::min(left, kMaxAge)) + ", public, no-transform");
   return Conditional(request, std::move(response), etag);
 }
 
-// RFC 9919 §6.2 for the headers of cacheable answers; others must not be kept anywhere.
+// RFC 9919 §6.2 for the headers of cacheable answers; others must not be kept anywhere. Expires is
+// nextUpdate as it asks, but max-age, which wins (RFC 9111 §5.3), is shorter: with it a shared
+// cache would say "good" until nextUpdate of what was revoked meanwhile.
 Response Publication::ServeOcsp(const Request& request,
                                 const std::shared_ptr<const ca::OcspAnswer>& answer) const {
   Response response;
@@ -204,11 +206,12 @@ Response Publication::ServeOcsp(const Request& request,
     if (answer->der == malformed_request_) response.status = 400;
     return response.With("Cache-Control", "max-age=0, no-cache, no-store");
   }
+  const Seconds left = answer->next_update - parts_.clock.Now();
   response.With("ETag", answer->etag)
       .With("Last-Modified", ToHttpDate(answer->this_update))
       .With("Expires", ToHttpDate(answer->next_update))
-      .With("Cache-Control", MaxAge(answer->next_update - parts_.clock.Now()) +
-                                 ", public, no-transform, must-revalidate");
+      .With("Cache-Control",
+            MaxAge(std::min(left, kMaxAge)) + ", public, no-transform, must-revalidate");
   return Conditional(request, std::move(response), answer->etag);
 }
 

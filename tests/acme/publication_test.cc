@@ -115,19 +115,22 @@ TEST_F(PublicationTest, AnswersOcspByPostAndByGetWithTheSameOctets) {
   EXPECT_EQ(Post(request, "Application/OCSP-Request ; charset=x").status, 200);
 }
 
-TEST_F(PublicationTest, TellsCachesHowLongAnOcspAnswerLives) {
-  clock_.Advance(Seconds(0));
+TEST_F(PublicationTest, LetsCachesKeepAnOcspAnswerBrieflyAndClientsUntilItExpires) {
   const std::string path = "/ocsp/" + ToBase64(Ask());
   const auto first = Get(path);
-  clock_.Advance(Seconds(100));
+  clock_.Advance(Seconds(21'500));
   const auto later = Get(path);
-  EXPECT_EQ(HeaderOf(first, "Cache-Control"),
-            "max-age=43200, public, no-transform, must-revalidate");
-  EXPECT_EQ(HeaderOf(later, "Cache-Control"),
-            "max-age=43100, public, no-transform, must-revalidate");
+  for (const auto& response : {first, later})
+    EXPECT_EQ(HeaderOf(response, "Cache-Control"),
+              "max-age=300, public, no-transform, must-revalidate");
   EXPECT_EQ(HeaderOf(first, "Last-Modified"), ToHttpDate(now_));
   EXPECT_EQ(HeaderOf(first, "Expires"), ToHttpDate(now_ + Seconds(43200)));
   EXPECT_EQ(HeaderOf(first, "ETag"), HeaderOf(later, "ETag"));
+  delegate_.signer->Fail(fakes::SignerFault::kUnavailable);
+  clock_.Advance(Seconds(21'600));
+  EXPECT_EQ(HeaderOf(Get(path), "Cache-Control"),
+            "max-age=100, public, no-transform, must-revalidate")
+      << "never longer than the answer lives";
 }
 
 TEST_F(PublicationTest, Answers304ToAGetWithTheCurrentTagOnly) {
