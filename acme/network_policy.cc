@@ -46,14 +46,19 @@ std::vector<Bytes> Disguises(ByteView address) {
   if (address.size() != 16 || (StartsWith(address, kZeros) && address[15] <= 1)) return {};
   std::vector<Bytes> inner;
   const auto take = [&](size_t offset) { inner.push_back(ToBytes(address.subspan(offset, 4))); };
-  constexpr std::array<uint8_t, 12> kCompatible{};                             // RFC 4291 §2.5.5.1
+  constexpr std::array<uint8_t, 12> kCompatible{};  // RFC 4291 §2.5.5.1
+  constexpr std::array<uint8_t, 12> kTranslated = {0, 0, 0,    0,    0, 0,
+                                                   0, 0, 0xff, 0xff, 0, 0};  // RFC 2765 §2.1
+  constexpr std::array<uint8_t, 3> kIsatap = {0, 0x5e, 0xfe};  // RFC 5214 §6.1, behind the u bit
   constexpr std::array<uint8_t, 12> kNat64 = {0, 0x64, 0xff, 0x9b};            // RFC 6052 §2.1
   constexpr std::array<uint8_t, 6> kLocalNat64 = {0, 0x64, 0xff, 0x9b, 0, 1};  // RFC 8215
   constexpr std::array<uint8_t, 2> k6to4 = {0x20, 0x02};                       // RFC 3056 §2
   constexpr std::array<uint8_t, 4> kTeredo = {0x20, 0x01, 0, 0};               // RFC 4380 §4
   if (StartsWith(address, kMappedPrefix) || StartsWith(address, kCompatible) ||
-      StartsWith(address, kNat64))
+      StartsWith(address, kTranslated) || StartsWith(address, kNat64))
     take(12);
+  // Under any prefix: a host that is an ISATAP router tunnels to the address within.
+  if ((address[8] & ~0x02) == 0 && StartsWith(address.subspan(9), kIsatap)) take(12);
   if (StartsWith(address, kLocalNat64)) {
     // RFC 6052 §2.2: a /48 prefix leaves the u-octet out of the middle; a /96 below it does not.
     inner.push_back({address[6], address[7], address[9], address[10]});

@@ -20,7 +20,8 @@ struct Cidr {
 class NetworkPolicy {
  public:
   // `allow` wins over `deny`. kDefaultDeny: loopback, link-local, metadata addresses, unspecified,
-  // multicast, and their IPv4-mapped, NAT64 and 6to4 disguises.
+  // multicast, and their disguises: IPv4-mapped, -compatible and -translated addresses, NAT64,
+  // 6to4, Teredo, ISATAP.
   NetworkPolicy(std::vector<Cidr> allow, std::vector<Cidr> deny);
   static std::vector<Cidr> DefaultDeny();
   // kRejectedIdentifier, without naming what runs there.

@@ -68,6 +68,10 @@ TEST(NetworkPolicy, DeniesLocalAndMetadataAddressesInEveryDisguiseByDefault) {
                            "::ffff:127.0.0.1",
                            "::ffff:169.254.169.254",
                            "::127.0.0.1",
+                           "::ffff:0:127.0.0.1",
+                           "::ffff:0:169.254.169.254",
+                           "2001:db8::5efe:127.0.0.1",
+                           "2001:db8::200:5efe:169.254.169.254",
                            "64:ff9b::127.0.0.1",
                            "64:ff9b::a9fe:a9fe",
                            "64:ff9b:1::127.0.0.1",
@@ -85,7 +89,8 @@ TEST(NetworkPolicy, DeniesLocalAndMetadataAddressesInEveryDisguiseByDefault) {
 TEST(NetworkPolicy, PermitsOtherAddressesByDefault) {
   const NetworkPolicy policy({}, NetworkPolicy::DefaultDeny());
   for (const char* text : {"192.0.2.1", "10.0.0.1", "2001:db8::1", "fd12::1", "64:ff9b::192.0.2.1",
-                           "2002:c000:201::", "::ffff:192.0.2.1"})
+                           "2002:c000:201::", "::ffff:192.0.2.1", "::ffff:0:192.0.2.1",
+                           "2001:db8::5efe:192.0.2.1", "2001:db8::5eff:127.0.0.1"})
     EXPECT_TRUE(policy.Check(Address(text)).ok()) << text;
 }
 
