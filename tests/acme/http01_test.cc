@@ -215,7 +215,7 @@ TEST_F(Http01, QuotesNothingThatWasSaidBehindARedirect) {
     });
     const auto proof = VerifyAt(scripted.server.port());
     ExpectFailure(proof, Code::kIncorrectResponse, words);
-    for (const std::string hidden : {"SECRET", "secret", "418", "port 22", "ftp"})
+    for (const std::string hidden : {"SECRET", "secret", "status 418", "port 22", "ftp"})
       EXPECT_EQ(proof.error().detail.find(hidden), std::string::npos) << proof.error().detail;
     EXPECT_NE(proof.error().detail.find("/told"), std::string::npos) << proof.error().detail;
   }
