@@ -11,7 +11,7 @@ MAY_INCLUDE = {"ca": {"ca"}, "hsm": {"hsm", "ca"}, "storage": {"storage", "acme"
                "acme/cli/": {"acme", "ca", "hsm", "storage"}}
 ONLY_IN = {"sqlite3.h": "storage/sqlite", "pqxx": "storage/postgres", "rapidjson": "acme/json.cc",
            "httplib.h": "acme/cli/", "libp11.h": "hsm/", "p11-kit": "hsm/", "ares.h": "acme/challenge/",
-           "boost/beast": "acme/http/", "boost/asio": "acme/http/",
+           "boost/beast": ("acme/http/", "acme/challenge/http01.cc"), "boost/asio": "acme/http/",
            "boost/program_options": "acme/cli/"}
 FOLDERS = ("acme", "ca", "hsm", "storage")
 LONGEST = 400
@@ -29,7 +29,7 @@ def faults(name, text):
         folder = header.split("/")[0]
         if folder in FOLDERS and folder not in MAY_INCLUDE[room]:
             found.append(f"{name} includes {header}")
-        found += [f"{name} includes {header}, which belongs in {place}*"
+        found += [f"{name} includes {header}, which belongs in {place}"
                   for prefix, place in ONLY_IN.items()
                   if header.startswith(prefix) and not name.startswith(place)]
     if text.count("\n") > LONGEST:
