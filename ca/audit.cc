@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "ca/audit_line.h"
@@ -43,6 +45,20 @@ Result<uint64_t> SizeOf(int fd, const std::filesystem::path& file) {
   if (::fstat(fd, &info) != 0) return FileError("cannot examine", file);
   if (!S_ISREG(info.st_mode)) return Error{Code::kInternal, file.string() + " is not a file"};
   return static_cast<uint64_t>(info.st_size);
+}
+
+// flock has no time limit of its own.
+Status Lock(int fd, const std::filesystem::path& file, std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds kPause{20};
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return FileError("cannot lock", file);
+    if (std::chrono::steady_clock::now() >= deadline)
+      return Error{Code::kInternal, file.string() + " is in use by another process"};
+    std::this_thread::sleep_for(kPause);
+  }
+  return {};
 }
 
 // Follows the chain from its first line.
@@ -217,15 +233,12 @@ class ChainedLog::State {
 ChainedLog::ChainedLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ChainedLog::~ChainedLog() = default;
 
-Result<std::unique_ptr<ChainedLog>> ChainedLog::Open(const std::filesystem::path& file) {
+Result<std::unique_ptr<ChainedLog>> ChainedLog::Open(const std::filesystem::path& file,
+                                                     std::chrono::milliseconds patience) {
   FileDescriptor fd(
       ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!fd.valid()) return FileError("cannot open", file);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK)
-      return Error{Code::kInternal, file.string() + " is in use by another process"};
-    return FileError("cannot lock", file);
-  }
+  AGENTCA_TRY(Lock(fd.get(), file, patience));
   AGENTCA_ASSIGN(const uint64_t size, SizeOf(fd.get(), file));
   if (size == 0) AGENTCA_TRY(SyncDirectoryOf(file));
   AGENTCA_ASSIGN(const Tail tail, ReadTail(fd.get(), size, file));

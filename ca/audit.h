@@ -2,6 +2,7 @@
 // the line before. Truncation at the end is found by comparing with the signer's key-usage log.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <initializer_list>
 #include <memory>
@@ -23,7 +24,10 @@ class ChainedLog {
  public:
   // Opens or creates (0600). Checks the last line; a torn last line (crash in mid-write) is kept in
   // FILE.torn and cut off. kInternal when the file cannot be used or another process has it open.
-  static Result<std::unique_ptr<ChainedLog>> Open(const std::filesystem::path& file);
+  // Another process that has it open is waited for as long as `patience`: a predecessor may be
+  // dying.
+  static Result<std::unique_ptr<ChainedLog>> Open(const std::filesystem::path& file,
+                                                  std::chrono::milliseconds patience = {});
   ~ChainedLog();
   // Returns when the line is on disk.
   Status Append(std::string_view event, std::initializer_list<Field> fields, Time now);

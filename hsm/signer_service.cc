@@ -62,7 +62,10 @@ Reply Failure(std::string_view why) {
 Result<std::unique_ptr<SignerService>> SignerService::Open(const SignerOptions& options) {
   std::unique_ptr<SignerService> service(new SignerService);
   AGENTCA_TRY(service->OpenKeys(options));
-  AGENTCA_ASSIGN(service->log_, ca::ChainedLog::Open(options.key_usage_log));
+  // The signer of a serve that was just killed sees its socket close and ends; it may need a
+  // moment.
+  constexpr std::chrono::milliseconds kPatience{10'000};
+  AGENTCA_ASSIGN(service->log_, ca::ChainedLog::Open(options.key_usage_log, kPatience));
   return service;
 }
 

@@ -155,7 +155,8 @@ Result<int> RunCertRevoke(const Settings& settings) {
   // Operators take turns; serve, which holds audit.log, is not in the way.
   AGENTCA_ASSIGN(const FileLock turn,
                  FileLock::Take(desk.config.directory.OperatorLock(), FileLock::Wait::kYes));
-  AGENTCA_ASSIGN(const auto audit, ca::ChainedLog::Open(desk.config.directory.OperatorAuditLog()));
+  AGENTCA_ASSIGN(const auto audit, ca::ChainedLog::Open(desk.config.directory.OperatorAuditLog(),
+                                                        std::chrono::milliseconds(5000)));
   ca::Revoker revoker(desk.backend->certificates(), *audit);
   const Time now = SystemClock().Now();
   const Status revoked = revoker.Revoke(record.issuer_id, record.serial, *reason, "operator", now);

@@ -199,7 +199,7 @@ acme::Policy ReadPolicy(Reader& in) {
                                  ? in.Bool("allow-ip-identifiers")
                                  : out.allow_names.empty();
   out.max_identifiers = in.Count("max-identifiers", 1, 1000);
-  out.order_lifetime = in.WholeSeconds("order-lifetime", Seconds(60));
+  out.order_lifetime = in.WholeSeconds("order-lifetime", Seconds(1));
   out.authorization_lifetime = in.WholeSeconds("authorization-lifetime", Seconds(60));
   out.terms_of_service = in.Url("terms-of-service", "http");
   out.website = in.Url("website", "http");

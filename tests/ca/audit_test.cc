@@ -134,6 +134,20 @@ TEST_F(Audit, RefusesASecondWriter) {
   EXPECT_NE(second.error().detail.find("in use"), std::string::npos);
 }
 
+TEST_F(Audit, WaitsForAPredecessorThatIsEnding) {
+  auto first = ChainedLog::Open(file_);
+  ASSERT_TRUE(first.ok());
+  std::atomic<bool> waiting{false};
+  std::thread predecessor([&] {
+    while (!waiting) std::this_thread::yield();
+    first->reset();
+  });
+  EXPECT_FALSE(ChainedLog::Open(file_, std::chrono::milliseconds(1)).ok());
+  waiting = true;
+  EXPECT_TRUE(ChainedLog::Open(file_, std::chrono::seconds(30)).ok());
+  predecessor.join();
+}
+
 TEST_F(Audit, RefusesAFileItCannotUse) {
   EXPECT_FALSE(ChainedLog::Open(directory_.path()).ok());
   EXPECT_FALSE(ChainedLog::Open(directory_ / "no/such/audit.log").ok());

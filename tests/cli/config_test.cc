@@ -105,7 +105,7 @@ TEST_F(ConfigTest, RefusesWhatMakesNoSense) {
       "profile = ../server",
       "profile = .hidden",
       "order-lifetime = 1",
-      "order-lifetime = 1s",
+      "order-lifetime = 500ms",
       "order-lifetime = -1d",
       "crl-interval = 13h",
       "storage = sqlite:",
