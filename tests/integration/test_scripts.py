@@ -24,7 +24,7 @@ def is_shell(file):
 def run(*command):
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
 
 
