@@ -63,9 +63,9 @@ Result<std::unique_ptr<SignerService>> SignerService::Open(const SignerOptions& 
   std::unique_ptr<SignerService> service(new SignerService);
   AGENTCA_TRY(service->OpenKeys(options));
   // The signer of a serve that was just killed sees its socket close and ends; it may need a
-  // moment.
-  constexpr std::chrono::milliseconds kPatience{10'000};
-  AGENTCA_ASSIGN(service->log_, ca::ChainedLog::Open(options.key_usage_log, kPatience));
+  // moment. The watchdog must not take the wait for a hang.
+  AGENTCA_ASSIGN(service->log_,
+                 ca::ChainedLog::Open(options.key_usage_log, options.hang_limit / 2));
   return service;
 }
 
