@@ -8,20 +8,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "ca/audit_line.h"
 #include "ca/base/file.h"
+#include "ca/base/group_commit.h"
 
 namespace agentca::ca {
 namespace {
 
 constexpr size_t kReadSize = 1 << 16;
 constexpr size_t kMaxLineSize = 1 << 20;
+constexpr size_t kMaxBatch = 1024;
 
 Error Misfit(uint64_t line, std::string_view why) {
   return Error{Code::kConflict, "line " + std::to_string(line) + " " + std::string(why)};
@@ -141,62 +141,46 @@ Status MoveTornTail(int fd, uint64_t size, std::string_view torn,
 
 }  // namespace
 
-// Group commit. Lines are chained under the mutex into `pending_`. Whoever finds nobody flushing
-// becomes leader: it takes all that is pending and makes it durable with one write and one
-// fdatasync while the next batch gathers. Two batches exist at most, hence two conditions: the end
-// of a flush wakes everyone in its batch, and one of the next batch to lead it.
+// Whoever leads a batch chains its lines and makes them durable with one write and one fdatasync.
 class ChainedLog::State {
  public:
   State(FileDescriptor fd, std::filesystem::path file, uint64_t size, uint64_t seq,
         std::string head)
-      : fd_(std::move(fd)),
+      : group_(kMaxBatch),
+        fd_(std::move(fd)),
         file_(std::move(file)),
         durable_size_(size),
         seq_(seq),
         head_(std::move(head)) {}
 
-  Status Append(std::string_view body) {
+  Status Append(std::string body) {
     if (body.size() > kMaxLineSize) return Error{Code::kInternal, "audit line is too long"};
-    std::unique_lock lock(mutex_);
-    if (failure_) return *failure_;
-    Chain(body);
-    const uint64_t batch = gathering_;
-    while (!failure_ && flushed_ < batch) {
-      if (flushing_) {
-        ended_[batch % 2].wait(lock);
-      } else {
-        Flush(lock);
-      }
-    }
-    if (flushed_ < batch) return *failure_;
-    return {};
+    Line mine{std::move(body), {}};
+    group_.Run(mine, [this](const std::vector<Line*>& batch) { Settle(batch); });
+    return std::move(mine.result);
   }
 
  private:
-  void Chain(std::string_view body) {
-    const size_t start = pending_.size();
-    AppendAuditLine(++seq_, body, head_, pending_);
-    head_ = HashOfLine(std::string_view(pending_).substr(start));
-    pending_ += '\n';
+  struct Line {
+    std::string body;
+    Status result;
+  };
+
+  void Settle(const std::vector<Line*>& batch) {
+    if (!failure_) {
+      writing_.clear();
+      for (const Line* line : batch) Chain(line->body);
+      if (Status status = MakeDurable(); !status.ok()) failure_ = std::move(status).error();
+    }
+    if (!failure_) return;
+    for (Line* line : batch) line->result = *failure_;
   }
 
-  void Flush(std::unique_lock<std::mutex>& lock) {
-    writing_.clear();
-    writing_.swap(pending_);
-    const uint64_t batch = gathering_++;
-    flushing_ = true;
-    lock.unlock();
-    Status status = MakeDurable();
-    lock.lock();
-    flushing_ = false;
-    if (status.ok()) {
-      flushed_ = batch;
-      if (!pending_.empty()) ended_[gathering_ % 2].notify_one();
-    } else {
-      failure_ = std::move(status).error();
-      ended_[gathering_ % 2].notify_all();
-    }
-    ended_[batch % 2].notify_all();
+  void Chain(std::string_view body) {
+    const size_t start = writing_.size();
+    AppendAuditLine(++seq_, body, head_, writing_);
+    head_ = HashOfLine(std::string_view(writing_).substr(start));
+    writing_ += '\n';
   }
 
   // After a failed write or fdatasync nothing is known of the file: the kernel may have dropped
@@ -215,18 +199,14 @@ class ChainedLog::State {
     return status;
   }
 
+  GroupCommit<Line> group_;
   const FileDescriptor fd_;
   const std::filesystem::path file_;
-  uint64_t durable_size_;  // the leader's alone, as is writing_
-  std::string writing_;
-  std::mutex mutex_;  // guards everything below
-  std::condition_variable ended_[2];
+  // The leader's alone.
+  uint64_t durable_size_;
   uint64_t seq_;
   std::string head_;
-  std::string pending_;
-  uint64_t gathering_ = 1;  // number of the batch that pending_ will be
-  uint64_t flushed_ = 0;    // number of the last durable batch
-  bool flushing_ = false;
+  std::string writing_;
   std::optional<Error> failure_;
 };
 

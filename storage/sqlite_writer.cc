@@ -1,12 +1,10 @@
 #include "storage/sqlite_writer.h"
 
-#include <algorithm>
 #include <exception>
 
 namespace agentca::storage {
 namespace {
 
-// Bounds how long the first of a batch waits for the last.
 constexpr size_t kMaxBatch = 256;
 
 Status Guarded(const SqliteWriter::Verb& verb, Connection& connection) {
@@ -20,36 +18,12 @@ Status Guarded(const SqliteWriter::Verb& verb, Connection& connection) {
 }  // namespace
 
 SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection)
-    : connection_(std::move(connection)) {}
+    : group_(kMaxBatch), connection_(std::move(connection)) {}
 
 Status SqliteWriter::Run(const Verb& verb) {
-  Waiting mine{.verb = verb, .result = {}, .settled = false, .wake = {}};
-  std::unique_lock lock(mutex_);
-  queue_.push_back(&mine);
-  while (!mine.settled) {
-    if (leading_) {
-      mine.wake.wait(lock);
-    } else {
-      Lead(lock);
-    }
-  }
+  Waiting mine{.verb = verb, .result = {}};
+  group_.Run(mine, [this](const std::vector<Waiting*>& batch) { Settle(batch); });
   return std::move(mine.result);
-}
-
-void SqliteWriter::Lead(std::unique_lock<std::mutex>& lock) {
-  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatch));
-  const std::vector<Waiting*> batch(queue_.begin(), end);
-  queue_.erase(queue_.begin(), end);
-  leading_ = true;
-  lock.unlock();
-  Settle(batch);
-  lock.lock();
-  leading_ = false;
-  for (Waiting* each : batch) {
-    each->settled = true;
-    each->wake.notify_one();
-  }
-  if (!queue_.empty()) queue_.front()->wake.notify_one();
 }
 
 void SqliteWriter::Settle(const std::vector<Waiting*>& batch) {
@@ -100,11 +74,6 @@ Status SqliteWriter::Begin() {
 
 Status SqliteWriter::Check() {
   return Run([this](Connection&) { return failed_ ? Probe() : Status(); });
-}
-
-size_t SqliteWriter::waiting() const {
-  const std::lock_guard lock(mutex_);
-  return queue_.size();
 }
 
 Status SqliteWriter::Probe() {
