@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "ca/asn1_forms.h"
 #include "ca/der.h"
 #include "ca/openssl.h"
 #include "ca/signed_object.h"
@@ -14,6 +15,7 @@ namespace {
 
 namespace der = ca::der;
 namespace openssl = ca::openssl;
+using ca::TbsForm;
 
 Error Refuse(std::string why) { return {Code::kUnauthorized, std::move(why)}; }
 
@@ -129,62 +131,98 @@ bool IsName(const X509_NAME* name, const KeyScope& scope) {
   return openssl::Encode(i2d_X509_NAME, name) == scope.ca_subject;
 }
 
-bool HasDuplicateExtensions(const X509* certificate) {
-  const int count = X509_get_ext_count(certificate);
-  for (int i = 0; i < count; ++i) {
-    const ASN1_OBJECT* oid = X509_EXTENSION_get_object(X509_get_ext(certificate, i));
-    if (X509_get_ext_by_OBJ(certificate, oid, i) >= 0) return true;
-  }
-  return false;
-}
+using Extensions = STACK_OF(X509_EXTENSION);
 
-// X509_get_extension_flags and its kin parse every extension that OpenSSL knows.
-Status RefuseAuthority(X509* certificate, const KeyScope& scope) {
+// An extension that OpenSSL knows must parse: what a relying party makes of another is a guess.
+Status RefuseUnsound(const Extensions* extensions) {
   constexpr int kMaxExtensions = 32;
-  if (X509_get_ext_count(certificate) > kMaxExtensions || HasDuplicateExtensions(certificate)) {
-    return Refuse("an extension twice, or too many");
+  const int count = sk_X509_EXTENSION_num(extensions);
+  if (count > kMaxExtensions) return Refuse("too many extensions");
+  for (int i = 0; i < count; ++i) {
+    X509_EXTENSION* const extension = sk_X509_EXTENSION_value(extensions, i);
+    const ASN1_OBJECT* oid = X509_EXTENSION_get_object(extension);
+    if (X509v3_get_ext_by_OBJ(extensions, oid, i) >= 0) return Refuse("an extension twice");
+    const X509V3_EXT_METHOD* method = X509V3_EXT_get(extension);
+    if (method == nullptr || method->it == nullptr) continue;
+    auto* const value = static_cast<ASN1_VALUE*>(X509V3_EXT_d2i(extension));
+    if (value == nullptr) return Refuse("an extension that is not well-formed");
+    ASN1_item_free(value, ASN1_ITEM_ptr(method->it));
   }
-  const uint32_t flags = X509_get_extension_flags(certificate);
-  if ((flags & EXFLAG_INVALID) != 0) return Refuse("an extension that is not well-formed");
-  if ((flags & (EXFLAG_CA | EXFLAG_PROXY)) != 0 || X509_check_ca(certificate) != 0) {
-    return Refuse("a CA certificate");
-  }
-  if ((flags & EXFLAG_KUSAGE) != 0 &&
-      (X509_get_key_usage(certificate) & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0) {
-    return Refuse("a certificate with the key usage of a CA");
-  }
-  if ((flags & EXFLAG_XKUSAGE) == 0) return {};
-  const uint32_t usage = X509_get_extended_key_usage(certificate);
-  if ((usage & XKU_ANYEKU) != 0) return Refuse("a certificate for any extended key usage");
-  if ((usage & XKU_OCSP_SIGN) == 0) return {};
-  const Bytes spki = openssl::Encode(
-      i2d_X509_PUBKEY, static_cast<const X509_PUBKEY*>(X509_get_X509_PUBKEY(certificate)));
-  const bool ours = std::any_of(scope.ocsp_keys.begin(), scope.ocsp_keys.end(),
-                                [&](const ca::PublicKey& key) { return key.spki() == spki; });
-  if (!ours) return Refuse("an OCSP delegation to a key that is not this signer's");
   return {};
 }
 
+bool HasBit(const ASN1_BIT_STRING* bits, int bit) {
+  return ASN1_BIT_STRING_get_bit(bits, bit) != 0;
+}
+
+// `extensions` were found sound, so that one which cannot be read is absent.
+Status RefuseAuthority(const TbsForm& tbs, const KeyScope& scope) {
+  using BasicPtr = openssl::Owned<BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free>;
+  using BitsPtr = openssl::Owned<ASN1_BIT_STRING, ASN1_BIT_STRING_free>;
+  using UsagesPtr = openssl::Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free>;
+  const auto basic = ca::ReadExtension<BasicPtr>(tbs.extensions, NID_basic_constraints);
+  if (basic && basic->ca != 0) return Refuse("a CA certificate");
+  for (const int nid : {NID_netscape_cert_type, NID_proxyCertInfo}) {
+    if (X509v3_get_ext_by_NID(tbs.extensions, nid, -1) >= 0) {
+      return Refuse("a CA certificate by an extension of old, or a proxy's");
+    }
+  }
+  constexpr int kKeyCertSign = 5;
+  constexpr int kCrlSign = 6;
+  const auto usage = ca::ReadExtension<BitsPtr>(tbs.extensions, NID_key_usage);
+  if (usage && (HasBit(usage.get(), kKeyCertSign) || HasBit(usage.get(), kCrlSign))) {
+    return Refuse("a certificate with the key usage of a CA");
+  }
+  const auto extended = ca::ReadExtension<UsagesPtr>(tbs.extensions, NID_ext_key_usage);
+  const auto is_ours = [&](const ca::PublicKey& key) {
+    return IsSame(key.spki(), ca::View(tbs.public_key));
+  };
+  for (int i = 0; i < sk_ASN1_OBJECT_num(extended.get()); ++i) {
+    const int nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(extended.get(), i));
+    if (nid == NID_anyExtendedKeyUsage) {
+      return Refuse("a certificate for any extended key usage");
+    }
+    if (nid == NID_OCSP_sign &&
+        std::none_of(scope.ocsp_keys.begin(), scope.ocsp_keys.end(), is_ours)) {
+      return Refuse("an OCSP delegation to a key that is not this signer's");
+    }
+  }
+  return {};
+}
+
+// SubjectPublicKeyInfo ::= SEQUENCE { algorithm SEQUENCE { OID, parameters ANY OPTIONAL },
+//                                     subjectPublicKey BIT STRING }
+// Decoding the key would take longer than signing with the CA's.
+bool IsPublicKeyInfo(ByteView der) {
+  const auto outer = TakeElement(der);
+  if (!outer.has_value() || outer->tag != der::kSequence) return false;
+  const auto parts = ElementsOf(outer->content, 2);
+  if (!parts.has_value() || parts->size() != 2 || (*parts)[0].tag != der::kSequence ||
+      (*parts)[1].tag != der::kBitString || (*parts)[1].content.size() < 2) {
+    return false;
+  }
+  const auto algorithm = ElementsOf((*parts)[0].content, 2);
+  return algorithm.has_value() && !algorithm->empty() && (*algorithm)[0].tag == der::kOid;
+}
+
 Result<std::string> JudgeCertificate(ByteView message, const KeyScope& scope) {
-  const Bytes wrapped = ca::WrapUnsigned(message, AlgorithmOf(scope.key.type()));
-  const auto certificate = openssl::Decode<openssl::X509Ptr>(d2i_X509, wrapped);
-  if (!certificate) return Refuse("not a TBSCertificate: " + openssl::LastError());
-  if (!IsSame(openssl::Encode(i2d_re_X509_tbs, certificate.get()), message)) {
+  const auto tbs = ca::ParseTbs(message);
+  if (!tbs || !IsPublicKeyInfo(ca::View(tbs->public_key))) return Refuse("not a TBSCertificate");
+  if (!IsSame(ca::EncodeTbs(*tbs), message)) {
     return Refuse("a TBSCertificate that is not canonical");
   }
-  if (X509_get_version(certificate.get()) != X509_VERSION_3) return Refuse("not version 3");
-  const X509_ALGOR* algorithm = X509_get0_tbs_sigalg(certificate.get());
-  if (!IsAlgorithmOf(openssl::Encode(i2d_X509_ALGOR, algorithm), scope)) {
+  constexpr int64_t kVersion3 = 2;
+  if (tbs->version == nullptr || ASN1_INTEGER_get(tbs->version) != kVersion3) {
+    return Refuse("not version 3");
+  }
+  if (!IsAlgorithmOf(openssl::Encode(i2d_X509_ALGOR, tbs->algorithm), scope)) {
     return Refuse("another signature algorithm than this key's");
   }
-  if (!IsName(X509_get_issuer_name(certificate.get()), scope)) {
-    return Refuse("a certificate of another issuer");
-  }
-  if (IsName(X509_get_subject_name(certificate.get()), scope)) {
-    return Refuse("a certificate in the CA's own name");
-  }
-  AGENTCA_TRY(RefuseAuthority(certificate.get(), scope));
-  auto serial = PositiveHex(X509_get0_serialNumber(certificate.get()), false);
+  if (!IsName(tbs->issuer, scope)) return Refuse("a certificate of another issuer");
+  if (IsName(tbs->subject, scope)) return Refuse("a certificate in the CA's own name");
+  AGENTCA_TRY(RefuseUnsound(tbs->extensions));
+  AGENTCA_TRY(RefuseAuthority(*tbs, scope));
+  auto serial = PositiveHex(tbs->serial, false);
   if (!serial.has_value()) return Refuse("a serial number that is not positive");
   return *std::move(serial);
 }
