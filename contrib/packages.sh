@@ -6,8 +6,8 @@ build_packages=(g++ make cmake ninja-build pkg-config ccache libssl-dev libboost
   libp11-kit-dev libc-ares-dev libidn2-dev libspdlog-dev)
 quickstart_packages=(softhsm2 certbot pebble openssl curl ca-certificates)
 test_packages=(git libgtest-dev libbenchmark-dev clang-14 libclang-rt-14-dev llvm-14 python3-pytest
-  python3-pytest-timeout python3-cryptography python3-requests lego dehydrated uacme gnutls-bin
-  nginx-light libnss3-tools opensc sqlite3 shellcheck mandoc strace jq)
+  python3-pytest-timeout python3-pytest-xdist python3-cryptography python3-requests lego dehydrated
+  uacme gnutls-bin nginx-light libnss3-tools opensc sqlite3 shellcheck mandoc strace jq)
 
 is_installed() {
   [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

@@ -22,10 +22,14 @@ AGAINST_PEBBLE = os.environ.get("AGENTCA_TEST_SERVER") == "pebble"
 
 def pytest_configure(config):
     os.environ.setdefault("AGENTCA_BIN", str(ROOT / "build/release/acme/agentca"))
-    config.addinivalue_line("markers", "needs_agentca: looks at agentca itself, not at RFC 8555")
+    for marker in ("needs_agentca: looks at agentca itself, not at RFC 8555",
+                   "alone: measures time, and has the machine to itself (contrib/check)",
+                   "long: begins first, so that no worker of pytest-xdist ends long after the others"):
+        config.addinivalue_line("markers", marker)
 
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     for item in items:
         if AGAINST_PEBBLE and item.get_closest_marker("needs_agentca"):
             item.add_marker(pytest.mark.skip(reason="AGENTCA_TEST_SERVER is pebble"))

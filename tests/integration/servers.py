@@ -29,11 +29,18 @@ START_DEADLINE = float(os.environ.get("AGENTCA_START_DEADLINE", "60"))
 _given = set()
 
 
+def own_ports():
+    """Ports below the ephemeral range, so that no outgoing connection can take one between its
+    choice and its use; of several workers of pytest-xdist, each has its share."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % workers
+    return range(12000 + worker, 32000, workers)
+
+
 def free_port(address="127.0.0.1"):
-    """A port free for TCP and UDP, below the ephemeral range: no outgoing connection can take it
-    between this call and its use. Never given twice."""
+    """A port free for TCP and UDP. Never given twice."""
     while True:
-        port = random.SystemRandom().randrange(12000, 32000)
+        port = random.SystemRandom().choice(own_ports())
         if port in _given:
             continue
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:

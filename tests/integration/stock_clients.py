@@ -91,7 +91,7 @@ class Lego(StockClient):
         super().__init__(*arguments)
         self.environment.update(LEGO_CA_CERTIFICATES=str(self.server.root_file),
                                 EXEC_PATH=str(HOOKS / "lego"), EXEC_PROPAGATION_TIMEOUT="10",
-                                EXEC_POLLING_INTERVAL="1")
+                                EXEC_POLLING_INTERVAL="1", EXEC_SEQUENCE_INTERVAL="1")
         self._common = []
         self._names = []
 

@@ -1,5 +1,6 @@
 """Debian's ACME clients register, obtain, renew and revoke; what worked goes to clients.md."""
 
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -17,28 +18,40 @@ COLUMNS = ("register", "http-01", "dns-01", "tls-alpn-01", "wildcard", "P-384", 
            "revoke")
 TABLE = {"p384": "P-384", "rsa": "RSA"}
 
+pytestmark = pytest.mark.long
+
 
 class Results:
-    """What each client did: "yes", "FAILED", or absent where it cannot."""
+    """What each client did: "yes", "FAILED", or absent where it cannot. An empty file for each cell
+    begun and for each that worked, in a directory that all workers of this run share."""
 
-    def __init__(self):
-        self.cells = {}
+    def __init__(self, directory):
+        self.directory = directory
+        directory.mkdir(exist_ok=True)
 
     def begin(self, client, *columns):
         for column in columns:
-            self.cells.setdefault((client, column), "FAILED")
+            (self.directory / f"{client}.{column}.begun").touch()
 
     def worked(self, client, column):
-        self.cells[client, column] = "yes"
+        (self.directory / f"{client}.{column}.worked").touch()
+
+    def cell(self, client, column):
+        if (self.directory / f"{client}.{column}.worked").exists():
+            return "yes"
+        return "FAILED" if (self.directory / f"{client}.{column}.begun").exists() else "–"
 
     def write(self, file):
+        """Each worker does at its end, one after the other: the last one knows all."""
         lines = ["| client | " + " | ".join(COLUMNS) + " |",
                  "| --- " * (len(COLUMNS) + 1) + "|"]
-        for kind in ALL:
-            row = [self.cells.get((kind.name, column), "–") for column in COLUMNS]
-            lines.append(f"| {kind.name} {version(kind.name)} | " + " | ".join(row) + " |")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join(lines) + "\n")
+        with (self.directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for kind in ALL:
+                row = [self.cell(kind.name, column) for column in COLUMNS]
+                lines.append(f"| {kind.name} {version(kind.name)} | " + " | ".join(row) + " |")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("\n".join(lines) + "\n")
 
 
 def version(package):
@@ -48,8 +61,9 @@ def version(package):
 
 
 @pytest.fixture(scope="module")
-def results():
-    results = Results()
+def results(tmp_path_factory):
+    own = tmp_path_factory.getbasetemp()
+    results = Results((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "clients")
     yield results
     results.write(Path(os.environ.get("AGENTCA_TABLES", ROOT / "build/tables")) / "clients.md")
 

@@ -20,7 +20,7 @@ from acme_client import AcmeError, make_csr
 from crash import INTERRUPTED, Worker, check
 from servers import AgentCa, Program, wait_for
 
-pytestmark = pytest.mark.needs_agentca
+pytestmark = [pytest.mark.needs_agentca, pytest.mark.long]
 
 KILLS = int(os.environ.get("AGENTCA_KILLS", "200"))
 WORKERS = 4

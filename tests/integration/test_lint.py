@@ -17,7 +17,8 @@ from acme_client import Client
 from relying_parties import DER, PEM, Evidence, ocsp_response
 from servers import ROOT, Solver
 
-pytestmark = pytest.mark.needs_agentca
+# One worker of pytest-xdist: two of them must not install the same program at once.
+pytestmark = [pytest.mark.needs_agentca, pytest.mark.long, pytest.mark.xdist_group("lint")]
 
 ZLINT = "github.com/zmap/zlint/v3/cmd/zlint@v3.4.1"  # the last that Debian's Go 1.19 builds
 PKILINT = "pkilint==0.13.3"

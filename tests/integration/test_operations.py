@@ -202,6 +202,7 @@ def test_status_in_words_and_json(own_agentca):
     assert json.loads(stopped.stdout)["server"]["running"] is False
 
 
+@pytest.mark.alone
 def test_operator_lists_shows_and_revokes_while_serving(own_agentca, challenges):
     client = client_of(own_agentca, challenges)
     issued = client.obtain(["cli.operations.test"])
@@ -245,6 +246,7 @@ def test_operator_revokes_while_nobody_serves(own_agentca, challenges):
     wait_for(lambda: on_crl(issued.certificate), 5, "the CRL lists it")
 
 
+@pytest.mark.alone
 def test_revocation_over_acme_is_served_within_a_second(client, agentca):
     issued = client.obtain(["acme-revoke.operations.test"])
     assert ocsp_status(agentca, issued.certificate) == "good"  # cached from here on

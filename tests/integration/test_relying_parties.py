@@ -291,6 +291,9 @@ func main() {
 """
 
 
+# One after the other: the first compiles Go's library, where nobody did yet.
+@pytest.mark.long
+@pytest.mark.xdist_group("go")
 @BOTH
 def test_go_crypto_x509(evidence, tmp_path, which):
     need("go")

@@ -16,7 +16,7 @@ import pytest
 from acme_client import Client
 from servers import HERE, AgentCa, Solver
 
-pytestmark = pytest.mark.needs_agentca
+pytestmark = [pytest.mark.needs_agentca, pytest.mark.alone]
 
 CONNECTIONS = int(os.environ.get("AGENTCA_SLOW", "5000"))
 SECONDS = int(os.environ.get("AGENTCA_SLOW_SECONDS", "30"))
