@@ -125,10 +125,21 @@ void AskStore(const Config& config, Time now, Inspection& out) {
 
 }  // namespace
 
-bool Inspection::healthy() const {
-  return server.healthy() && store_fault.empty() &&
-         std::all_of(expiries.begin(), expiries.end(),
-                     [](const Expiry& expiry) { return expiry.fault.empty(); });
+std::string ServerView::Fault() const {
+  if (!running) return "the server does not run";
+  if (healthz != "ok") return "/healthz: " + healthz;
+  if (readyz != "ok") return "/readyz: " + readyz;
+  return "";
+}
+
+std::vector<std::string> Inspection::Faults() const {
+  std::vector<std::string> faults;
+  if (!server.Fault().empty()) faults.push_back(server.Fault());
+  if (!store_fault.empty()) faults.push_back("store: " + store_fault);
+  for (const Expiry& expiry : expiries) {
+    if (!expiry.fault.empty()) faults.push_back(expiry.what + ": " + expiry.fault);
+  }
+  return faults;
 }
 
 Inspection Inspect(const Config& config, const Hierarchy& hierarchy, Time now) {

@@ -22,7 +22,7 @@ struct ServerView {
   bool running = false;  // somebody holds DIR/serve.lock
   std::string directory_url, http_url;
   std::string healthz, readyz;  // "ok", or what it answered instead
-  bool healthy() const { return running && healthz == "ok" && readyz == "ok"; }
+  std::string Fault() const;    // "" when it serves
 };
 
 struct Inspection {
@@ -33,7 +33,8 @@ struct Inspection {
   std::string store_fault;  // "" when it answers
   size_t valid_certificates = 0;
   bool more_certificates = false;  // the count stopped at its limit
-  bool healthy() const;
+  // What is not well, each in a few words; empty when all is.
+  std::vector<std::string> Faults() const;
 };
 
 Inspection Inspect(const Config& config, const Hierarchy& hierarchy, Time now);

@@ -22,7 +22,7 @@ void PrintWords(const Config& config, const Inspection& found) {
   if (!server.running) {
     std::cout << "Server: not running\n";
   } else {
-    std::cout << "Server: " << (server.healthy() ? "ready" : "not ready") << "\n"
+    std::cout << "Server: " << (server.Fault().empty() ? "ready" : "not ready") << "\n"
               << "  ACME directory  " << server.directory_url << "\n"
               << "  plain HTTP      " << server.http_url << "\n"
               << "  /healthz        " << server.healthz << "\n"
@@ -41,7 +41,9 @@ void PrintWords(const Config& config, const Inspection& found) {
   }
   std::cout << "Keys:\n";
   for (const auto& key : found.keys) std::cout << "  " << key.ToString() << "\n";
-  std::cout << (found.healthy() ? "All is well.\n" : "Something is not well.\n");
+  const std::vector<std::string> faults = found.Faults();
+  if (faults.empty()) std::cout << "All is well.\n";
+  for (const std::string& fault : faults) std::cout << "Not well: " << fault << "\n";
 }
 
 void WriteServer(acme::JsonWriter& json, const ServerView& server) {
@@ -52,6 +54,12 @@ void WriteServer(acme::JsonWriter& json, const ServerView& server) {
         .Member("healthz", server.healthz)
         .Member("readyz", server.readyz);
   json.EndObject();
+}
+
+void WriteFaults(acme::JsonWriter& json, const std::vector<std::string>& faults) {
+  json.Key("healthy").Bool(faults.empty()).Key("faults").BeginArray();
+  for (const std::string& fault : faults) json.String(fault);
+  json.EndArray();
 }
 
 void WriteExpiries(acme::JsonWriter& json, const std::vector<Expiry>& expiries) {
@@ -72,10 +80,9 @@ void WriteExpiries(acme::JsonWriter& json, const std::vector<Expiry>& expiries) 
 
 void PrintJson(const Config& config, const Inspection& found) {
   acme::JsonWriter json;
-  json.BeginObject()
-      .Key("healthy")
-      .Bool(found.healthy())
-      .Member("trust_domain", config.identity.trust_domain)
+  json.BeginObject();
+  WriteFaults(json, found.Faults());
+  json.Member("trust_domain", config.identity.trust_domain)
       .Member("directory", config.directory.root().string());
   WriteServer(json, found.server);
   json.Member("store", found.store);
@@ -104,7 +111,7 @@ Result<int> RunStatus(const Settings& settings) {
     PrintJson(config, found);
   else
     PrintWords(config, found);
-  return found.healthy() ? kExitSuccess : kExitFailure;
+  return found.Faults().empty() ? kExitSuccess : kExitFailure;
 }
 
 }  // namespace agentca::cli

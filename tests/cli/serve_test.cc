@@ -162,7 +162,8 @@ TEST_F(ServeTest, StatusTellsARunningServerFromNone) {
   const std::string status = "status --dir " + ca_.string();
   const auto before = Agentca(status);
   EXPECT_EQ(before.exit_code, 1);
-  EXPECT_NE(before.output.find("not running"), std::string::npos) << before.output;
+  EXPECT_NE(before.output.find("Not well: the server does not run"), std::string::npos)
+      << before.output;
   Server server(ca_, LogFile());
   ASSERT_TRUE(server.Ready()) << server.Log();
   const auto words = Agentca(status);

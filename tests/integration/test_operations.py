@@ -199,7 +199,8 @@ def test_status_in_words_and_json(own_agentca):
     own_agentca.stop()
     stopped = own_agentca.run("status", "--dir", own_agentca.directory, "--json")
     assert stopped.returncode != 0
-    assert json.loads(stopped.stdout)["server"]["running"] is False
+    status = json.loads(stopped.stdout)
+    assert status["server"]["running"] is False and status["faults"] == ["the server does not run"]
 
 
 @pytest.mark.alone
