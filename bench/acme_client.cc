@@ -38,8 +38,8 @@ std::string SignEs256(EVP_PKEY* key, const std::string& input) {
   unsigned char der[128];
   size_t length = sizeof der;
   if (EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key) != 1 ||
-      EVP_DigestSign(context.get(), der, &length, reinterpret_cast<const unsigned char*>(input.data()),
-                     input.size()) != 1)
+      EVP_DigestSign(context.get(), der, &length,
+                     reinterpret_cast<const unsigned char*>(input.data()), input.size()) != 1)
     throw FlowError("signing failed");
   const unsigned char* cursor = der;
   std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>> signature(
@@ -55,10 +55,12 @@ std::string JwkOf(EVP_PKEY* key) {
   unsigned char point[65];
   size_t length = 0;
   if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, sizeof point,
-                                      &length) != 1 || length != sizeof point)
+                                      &length) != 1 ||
+      length != sizeof point)
     throw FlowError("public key has an unexpected form");
   const auto coordinate = [&](size_t offset) { return ToBase64Url(ByteView(point + offset, 32)); };
-  return R"({"crv":"P-256","kty":"EC","x":")" + coordinate(1) + R"(","y":")" + coordinate(33) + R"("})";
+  return R"({"crv":"P-256","kty":"EC","x":")" + coordinate(1) + R"(","y":")" + coordinate(33) +
+         R"("})";
 }
 
 std::string MakeCsr(EVP_PKEY* key, const std::string& dns_name) {
@@ -83,7 +85,8 @@ acme::JsonDocument ParseJson(const std::string& step, const std::string& text) {
   return std::move(document).value();
 }
 
-std::string StringMember(const std::string& step, const acme::JsonValue& value, std::string_view name) {
+std::string StringMember(const std::string& step, const acme::JsonValue& value,
+                         std::string_view name) {
   auto text = value.String(name);
   if (!text.ok()) throw FlowError(step + ": " + text.error().detail);
   return std::move(text).value();
@@ -113,7 +116,8 @@ class AcmeClient::Session {
     new_nonce_ = StringMember("directory", directory.root(), "newNonce");
     new_account_ = StringMember("directory", directory.root(), "newAccount");
     new_order_ = StringMember("directory", directory.root(), "newOrder");
-    kid_ = Post("newAccount", new_account_, R"({"termsOfServiceAgreed":true})").get_header_value("Location");
+    kid_ = Post("newAccount", new_account_, R"({"termsOfServiceAgreed":true})")
+               .get_header_value("Location");
     if (kid_.empty()) throw FlowError("newAccount: no Location");
   }
 
@@ -126,8 +130,8 @@ class AcmeClient::Session {
     if (!urls.ok() || !*urls || (*urls)->size() != 1) throw FlowError("newOrder: authorizations");
     const std::string authorization_url = (*urls)->front();
 
-    const auto [challenge_url, token] = ChooseHttp01(Timed(latencies, "authorization",
-                                                           authorization_url, "").body);
+    const auto [challenge_url, token] =
+        ChooseHttp01(Timed(latencies, "authorization", authorization_url, "").body);
     responder_.Put(token, token + "." + thumbprint_);
     Timed(latencies, "challenge", challenge_url, "{}");
     AwaitValid(latencies, "pollAuthorization", authorization_url);
@@ -137,7 +141,8 @@ class AcmeClient::Session {
         Timed(latencies, "finalize", StringMember("newOrder", order.root(), "finalize"),
               R"({"csr":")" + MakeCsr(certificate_key_.get(), dns_name) + R"("})");
     const auto finished = ParseJson("finalize", finalized.body);
-    std::string certificate_url = finished.root().OptionalString("certificate").value().value_or("");
+    std::string certificate_url =
+        finished.root().OptionalString("certificate").value().value_or("");
     if (StringMember("finalize", finished.root(), "status") != "valid") {
       const auto polled = AwaitValid(latencies, "pollOrder", order_url);
       certificate_url = StringMember("pollOrder", polled.root(), "certificate");
@@ -161,7 +166,8 @@ class AcmeClient::Session {
     throw FlowError("authorization: no http-01 challenge");
   }
 
-  acme::JsonDocument AwaitValid(Latencies& latencies, const std::string& step, const std::string& url) {
+  acme::JsonDocument AwaitValid(Latencies& latencies, const std::string& step,
+                                const std::string& url) {
     for (const auto deadline = SteadyClock::now() + kPollDeadline; SteadyClock::now() < deadline;) {
       const std::string body = Timed(latencies, step, url, "").body;
       auto document = ParseJson(step, body);
@@ -183,12 +189,12 @@ class AcmeClient::Session {
   }
 
   // POST, or POST-as-GET for an empty payload. A badNonce is retried with the nonce it came with.
-  httplib::Response Post(const std::string& step, const std::string& url, const std::string& payload) {
+  httplib::Response Post(const std::string& step, const std::string& url,
+                         const std::string& payload) {
     for (int attempt = 0; attempt < 5; ++attempt) {
-      const std::string header =
-          ToBase64Url(AsBytes(R"({"alg":"ES256",)" +
-                              (kid_.empty() ? R"("jwk":)" + jwk_ : R"("kid":")" + kid_ + '"') +
-                              R"(,"nonce":")" + TakeNonce() + R"(","url":")" + url + R"("})"));
+      const std::string header = ToBase64Url(AsBytes(
+          R"({"alg":"ES256",)" + (kid_.empty() ? R"("jwk":)" + jwk_ : R"("kid":")" + kid_ + '"') +
+          R"(,"nonce":")" + TakeNonce() + R"(","url":")" + url + R"("})"));
       const std::string body = ToBase64Url(AsBytes(payload));
       const std::string jws = R"({"protected":")" + header + R"(","payload":")" + body +
                               R"(","signature":")" +
@@ -198,7 +204,8 @@ class AcmeClient::Session {
       nonce_ = answer->get_header_value("Replay-Nonce");
       if (answer->status / 100 == 2) return *answer;
       if (answer->body.find("acme:error:badNonce") == std::string::npos)
-        throw FlowError(step + ": " + std::to_string(answer->status) + " " + answer->body.substr(0, 200));
+        throw FlowError(step + ": " + std::to_string(answer->status) + " " +
+                        answer->body.substr(0, 200));
     }
     throw FlowError(step + ": badNonce again and again");
   }

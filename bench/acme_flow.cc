@@ -1,6 +1,5 @@
 // Load generator for any ACME directory: certificates per second, latency per step, and the
 // server's CPU per certificate.
-#include <boost/program_options.hpp>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -10,6 +9,7 @@
 #include <thread>
 
 #include "bench/acme_client.h"
+#include "bench/command_line.h"
 #include "bench/process_cpu.h"
 
 namespace {
@@ -39,25 +39,17 @@ struct Outcome {
 std::optional<Options> Parse(int argc, char** argv) {
   Options options;
   po::options_description table("acme_flow: load on an ACME directory over http-01");
-  table.add_options()("help", "print this")(
-      "directory", po::value(&options.directory)->required(), "directory URL")(
-      "ca-file", po::value(&options.ca_file)->required(), "PEM root that the server's TLS chains to")(
+  agentca::bench::AddCommon(table, 15, options.seconds, options.server_pids);
+  table.add_options()("directory", po::value(&options.directory)->required(), "directory URL")(
+      "ca-file", po::value(&options.ca_file)->required(),
+      "PEM root that the server's TLS chains to")(
       "clients", po::value(&options.clients)->default_value(16), "threads, each with an account")(
-      "seconds", po::value(&options.seconds)->default_value(15), "measured time")(
       "warm-up", po::value(&options.warm_up)->default_value(1), "seconds before it")(
       "poll-ms", po::value(&options.poll_ms)->default_value(10), "pause between polls")(
       "zone", po::value(&options.zone)->default_value("bench.test"), "names are RANDOM.zone")(
       "http01-port", po::value(&options.http01_port)->default_value(5002),
-      "where the server validates: 127.0.0.1, this port")(
-      "server-pid", po::value(&options.server_pids)->multitoken(),
-      "server processes whose CPU (with that of their children) is counted");
-  po::variables_map values;
-  po::store(po::parse_command_line(argc, argv, table), values);
-  if (values.count("help") != 0) {
-    std::cout << table;
-    return std::nullopt;
-  }
-  po::notify(values);
+      "where the server validates: 127.0.0.1, this port");
+  if (!agentca::bench::ParseCommandLine(argc, argv, table)) return std::nullopt;
   return options;
 }
 
@@ -105,7 +97,8 @@ void Report(const Options& options, const Outcome& outcome, double cpu_seconds) 
   for (const auto& step : outcome.latencies.steps())
     std::printf("%-20s %8zu %9.2f %9.2f\n", step.c_str(), outcome.latencies.Count(step),
                 outcome.latencies.Quantile(step, 0.50), outcome.latencies.Quantile(step, 0.99));
-  for (const auto& [what, count] : outcome.errors) std::printf("error %6d x %s\n", count, what.c_str());
+  for (const auto& [what, count] : outcome.errors)
+    std::printf("error %6d x %s\n", count, what.c_str());
   std::printf("certificates/s: %.1f (%d clients, %d s)\n",
               static_cast<double>(outcome.certificates) / options.seconds, options.clients,
               options.seconds);

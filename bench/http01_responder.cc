@@ -80,9 +80,11 @@ void Http01Responder::Serve(int connection) {
         it != answers_.end())
       body = it->second;
   }
-  const std::string answer = std::string(body.empty() ? "HTTP/1.1 404 Not Found" : "HTTP/1.1 200 OK") +
-                             "\r\nContent-Type: application/octet-stream\r\nConnection: close\r\n"
-                             "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  const std::string answer =
+      std::string(body.empty() ? "HTTP/1.1 404 Not Found" : "HTTP/1.1 200 OK") +
+      "\r\nContent-Type: application/octet-stream\r\nConnection: close\r\n"
+      "Content-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body;
   send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
 }
 

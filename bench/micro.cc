@@ -193,9 +193,9 @@ void EncodeOcspResponse(benchmark::State& state) {
   const ca::CertId id{ca::OcspHash::kSha1, Bytes(20, 1), Bytes(20, 2), m.serial, Bytes(60, 0x30)};
   const Bytes delegate(500, 0x30);
   for (auto _ : state) {
-    const Bytes data = ca::BuildResponseData(
-        signer->public_key(), kNow, kNow, kNow + Seconds{3600},
-        {{id, {ca::OcspCertState::kGood, std::nullopt}}}, std::nullopt);
+    const Bytes data =
+        ca::BuildResponseData(signer->public_key(), kNow, kNow, kNow + Seconds{3600},
+                              {{id, {ca::OcspCertState::kGood, std::nullopt}}}, std::nullopt);
     benchmark::DoNotOptimize(ca::MakeOcspResponse(data, *signer, delegate).ok());
   }
 }

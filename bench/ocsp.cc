@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/program_options.hpp>
 #include <charconv>
 #include <cstdio>
 #include <fstream>
@@ -17,6 +16,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "bench/command_line.h"
 #include "bench/latency.h"
 #include "bench/process_cpu.h"
 
@@ -86,22 +86,13 @@ class Connection {
 std::optional<Options> Parse(int argc, char** argv) {
   Options options;
   po::options_description table("ocsp: one HTTP request, again and again");
-  table.add_options()("help", "print this")(
-      "address", po::value(&options.address)->default_value("127.0.0.1"), "IPv4 address")(
-      "port", po::value(&options.port)->required(), "TCP port")(
+  agentca::bench::AddCommon(table, 5, options.seconds, options.server_pids);
+  table.add_options()("address", po::value(&options.address)->default_value("127.0.0.1"),
+                      "IPv4 address")("port", po::value(&options.port)->required(), "TCP port")(
       "path", po::value(&options.path)->required(), "request target")(
       "post", po::value(&options.post_file), "POST this DER file as application/ocsp-request")(
-      "connections", po::value(&options.connections)->default_value(8), "threads")(
-      "seconds", po::value(&options.seconds)->default_value(5), "measured time")(
-      "server-pid", po::value(&options.server_pids)->multitoken(),
-      "server processes whose CPU (with that of their children) is counted");
-  po::variables_map values;
-  po::store(po::parse_command_line(argc, argv, table), values);
-  if (values.count("help") != 0) {
-    std::cout << table;
-    return std::nullopt;
-  }
-  po::notify(values);
+      "connections", po::value(&options.connections)->default_value(8), "threads");
+  if (!agentca::bench::ParseCommandLine(argc, argv, table)) return std::nullopt;
   return options;
 }
 
@@ -149,7 +140,8 @@ int Run(const Options& options) {
   if (!failure.empty() || count == 0) throw std::runtime_error("failed: " + failure);
   std::printf("responses/s %.0f  p50 %.3f ms  p99 %.3f ms", count / options.seconds,
               all.Quantile("response", 0.5), all.Quantile("response", 0.99));
-  if (!options.server_pids.empty()) std::printf("  server CPU us per response %.1f", 1e6 * cpu / count);
+  if (!options.server_pids.empty())
+    std::printf("  server CPU us per response %.1f", 1e6 * cpu / count);
   std::printf("\n");
   return 0;
 }

@@ -2,44 +2,12 @@
 # Certificates per second and server CPU per certificate of agentca and of Debian's pebble, in one
 # run on one machine: SQLite durable and SoftHSM2 signing against memory only. Loopback alone.
 #   bench/run_acme_flow.sh [--build DIR] [--seconds N] [--clients N]
-set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/common.sh"
 
 build=build/release seconds=15 clients=16
-while [ $# -gt 0 ]; do
-  case $1 in
-    --build) build=$2; shift 2 ;;
-    --seconds) seconds=$2; shift 2 ;;
-    --clients) clients=$2; shift 2 ;;
-    *) echo "unknown option $1" >&2; exit 2 ;;
-  esac
-done
+set_options build seconds clients -- "$@"
 agentca=$build/acme/agentca flow=$build/bench/acme_flow
 pebble_clients=4  # pebble 2.4.0 deadlocks above
-
-work=$(mktemp -d)
-pids=()
-cleanup() {
-  [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
-  wait 2>/dev/null || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
-
-free_ports() {
-  python3 - "$1" <<'PY'
-import socket, sys
-sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
-print(*(s.getsockname()[1] for s in sockets))
-PY
-}
-
-await_url() {  # URL CA-FILE
-  local deadline=$((SECONDS + 30))
-  until curl -sf --cacert "$2" -o /dev/null "$1"; do
-    [ $SECONDS -lt $deadline ] || { echo "no answer from $1" >&2; return 1; }
-  done
-}
 
 read -r dns management http01 alpn acme http pebble pebble_management < <(free_ports 8)
 pebble-challtestsrv -dns01 "127.0.0.1:$dns" -management "127.0.0.1:$management" -http01 "" \
@@ -54,7 +22,7 @@ pids+=($!)
   --log-level warning > "$work/serve.log" 2>&1 &
 serve=$!
 pids+=("$serve")
-await_url "https://127.0.0.1:$acme/directory" "$work/ca/ca/root.pem"
+await_url "https://127.0.0.1:$acme/directory" --cacert "$work/ca/ca/root.pem"
 
 echo "== agentca, $clients clients"
 "$flow" --directory "https://127.0.0.1:$acme/directory" --ca-file "$work/ca/ca/root.pem" \
@@ -76,7 +44,7 @@ PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 PEBBLE_AUTHZREUSE=0 \
   pebble -config "$work/pebble.json" -dnsserver "127.0.0.1:$dns" > /dev/null 2>&1 &
 peer=$!
 pids+=("$peer")
-await_url "https://127.0.0.1:$pebble/dir" "$work/pebble.pem"
+await_url "https://127.0.0.1:$pebble/dir" --cacert "$work/pebble.pem"
 echo "== pebble (memory only), $pebble_clients clients"
 "$flow" --directory "https://127.0.0.1:$pebble/dir" --ca-file "$work/pebble.pem" \
   --clients "$pebble_clients" --seconds "$seconds" --http01-port "$http01" --server-pid "$peer" || true

@@ -2,42 +2,12 @@
 # OCSP responses per second of agentca (cached; GET and POST) beside nginx serving 500 static bytes,
 # in one run, with the same load generator. Loopback alone.
 #   bench/run_ocsp.sh [--build DIR] [--seconds N] [--connections N]
-set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/common.sh"
 
 build=build/release seconds=5 connections=8
-while [ $# -gt 0 ]; do
-  case $1 in
-    --build) build=$2; shift 2 ;;
-    --seconds) seconds=$2; shift 2 ;;
-    --connections) connections=$2; shift 2 ;;
-    *) echo "unknown option $1" >&2; exit 2 ;;
-  esac
-done
+set_options build seconds connections -- "$@"
 agentca=$build/acme/agentca load=$build/bench/ocsp
-
-work=$(mktemp -d)
-chmod 755 "$work"
-pids=()
-cleanup() {
-  [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
-  wait 2>/dev/null || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
-
-read -r acme http static < <(python3 - <<'PY'
-import socket
-sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-print(*(s.getsockname()[1] for s in sockets))
-PY
-)
-await_url() {
-  local deadline=$((SECONDS + 30))
-  until curl -sf -o /dev/null "$1"; do
-    [ $SECONDS -lt $deadline ] || { echo "no answer from $1" >&2; return 1; }
-  done
-}
+read -r acme http static < <(free_ports 3)
 
 "$agentca" init --dir "$work/ca" --trust-domain bench.test > "$work/init.log" 2>&1
 "$agentca" serve --dir "$work/ca" --acme-listen "127.0.0.1:$acme" --http-listen "127.0.0.1:$http" \

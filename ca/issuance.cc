@@ -74,18 +74,20 @@ Result<Certificate> Issuance::Issue(const Profile& profile, const CertificateReq
   const std::string serial_text = serial.ToString();
   const std::string tbs_hash = ToHex(Sha256(ticket.tbs()));
   const std::string names = NamesOf(request);
+  const auto audit = [&](std::string_view event) {
+    return audit_.Append(event,
+                         {{"serial", serial_text},
+                          {"issuer", issuer_.id()},
+                          {"profile", profile.name()},
+                          {"owner", request.owner},
+                          {"reference", request.reference},
+                          {"names", names},
+                          {"tbs_sha256", tbs_hash}},
+                         now);
+  };
 
   // 3. The log names the bytes before the key is used.
-  const Status audited = audit_.Append("intent",
-                                       {{"serial", serial_text},
-                                        {"issuer", issuer_.id()},
-                                        {"profile", profile.name()},
-                                        {"owner", request.owner},
-                                        {"reference", request.reference},
-                                        {"names", names},
-                                        {"tbs_sha256", tbs_hash}},
-                                       now);
-  if (!audited) {
+  if (const Status audited = audit("intent"); !audited) {
     Abandon(serial, request.reference, "audit log failed", now);
     return audited.error();
   }
@@ -102,17 +104,8 @@ Result<Certificate> Issuance::Issue(const Profile& profile, const CertificateReq
     if (!Abandon(serial, request.reference, "not recorded: " + stored.error().detail, now))
       return stored.error();
   }
-  const Status logged = audit_.Append("issued",
-                                      {{"serial", serial_text},
-                                       {"issuer", issuer_.id()},
-                                       {"profile", profile.name()},
-                                       {"owner", request.owner},
-                                       {"reference", request.reference},
-                                       {"names", names},
-                                       {"tbs_sha256", tbs_hash}},
-                                      now);
   // The intent line names the same bytes and the store has the certificate: nothing is hidden.
-  if (!logged)
+  if (const Status logged = audit("issued"); !logged)
     Log(Level::kError, "audit log failed after issuance",
         {{"serial", serial_text}, {"error", logged.error().detail}});
   return certificate;
