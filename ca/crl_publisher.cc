@@ -33,12 +33,14 @@ CrlPublisher::CrlPublisher(const IssuerInfo& issuer, Signer& signer, Certificate
       signer_(signer),
       store_(store),
       clock_(clock),
+      guard_(clock),
       schedule_(schedule),
       file_(std::move(file)) {
   auto der = ReadFile(file_, kMaxCrlSize);
   if (!der.ok() && der.error().code == Code::kNotFound) return;
   const auto summary = der.ok() ? ParseCrl(*der, signer_.public_key()) : der.error();
   if (summary.ok()) {
+    guard_.Remember(summary->this_update);
     current_ = std::make_shared<const PublishedCrl>(PublishedCrl{std::move(*der), *summary});
   } else {
     Log(Level::kWarning, "the CRL on disk is not served",
@@ -115,9 +117,8 @@ Status CrlPublisher::PublishNow() {
   std::lock_guard one_at_a_time(publish_mutex_);
   const auto last = current();
   const Time now = clock_.Now();
-  if (last && now < last->summary.this_update) {
-    return Error{Code::kInternal, "the clock says " + ToRfc3339(now) + ", before the last CRL of " +
-                                      ToRfc3339(last->summary.this_update)};
+  if (guard_.RunsBackwards(now)) {
+    return Error{Code::kInternal, "the clock runs backwards: it says " + ToRfc3339(now)};
   }
   AGENTCA_ASSIGN(const uint64_t number, NextNumber(last.get()));
   AGENTCA_ASSIGN(PublishedCrl crl, Make(number, now));

@@ -13,6 +13,7 @@
 
 #include "ca/base/clock.h"
 #include "ca/certificate_store.h"
+#include "ca/clock_guard.h"
 #include "ca/crl.h"
 
 namespace agentca::ca {
@@ -37,7 +38,9 @@ class CrlPublisher {
                const Clock& clock, CrlSchedule schedule, std::filesystem::path file);
   ~CrlPublisher();
   void Start();
-  // One synchronous publication. Refuses (kInternal) when the clock runs behind the last CRL.
+  // One synchronous publication. Refuses (kInternal) when the clock runs backwards. The list that
+  // follows one of the future, which a clock made that had leapt ahead, has the higher number and
+  // the earlier thisUpdate.
   Status PublishNow();
   // Returns at once; a publication that starts after this call follows promptly. Calls coalesce.
   void RequestPublication();
@@ -55,6 +58,7 @@ class CrlPublisher {
   Signer& signer_;
   CertificateStore& store_;
   const Clock& clock_;
+  ClockGuard guard_;
   const CrlSchedule schedule_;
   const std::filesystem::path file_;
   std::mutex publish_mutex_;  // one publication at a time

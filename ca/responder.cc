@@ -8,6 +8,7 @@
 
 #include "ca/answer_cache.h"
 #include "ca/base/log.h"
+#include "ca/clock_guard.h"
 
 namespace agentca::ca {
 namespace {
@@ -16,7 +17,6 @@ using AnswerPtr = std::shared_ptr<const OcspAnswer>;
 
 constexpr std::array kHashes{OcspHash::kSha1, OcspHash::kSha256};
 constexpr Seconds kComplainEvery{60};
-constexpr Seconds kClockTolerance{60};
 
 // One issuer with the key that answers for it. Immutable: replaced as a whole.
 struct Served {
@@ -82,6 +82,7 @@ class Responder::State {
   State(CertificateStore& store, const Clock& clock, OcspSchedule schedule)
       : store_(store),
         clock_(clock),
+        guard_(clock),
         schedule_(schedule),
         cache_(schedule.max_cached),
         fresh_(schedule.fresh_per_second) {}
@@ -189,11 +190,7 @@ class Responder::State {
       return "the OCSP delegate or its issuer is not valid now";
     if (!(served.delegate.signer->public_key() == certificate.key))
       return "the OCSP delegate's key is not the signer's";
-    const int64_t seconds = now.time_since_epoch().count();
-    int64_t latest = latest_.load();
-    while (seconds > latest && !latest_.compare_exchange_weak(latest, seconds)) {
-    }
-    if (seconds < latest - kClockTolerance.count()) return "the clock runs backwards";
+    if (guard_.RunsBackwards(now)) return "the clock runs backwards";
     return std::nullopt;
   }
 
@@ -210,13 +207,13 @@ class Responder::State {
 
   CertificateStore& store_;
   const Clock& clock_;
+  ClockGuard guard_;
   const OcspSchedule schedule_;
   AnswerCache cache_;
   Budget fresh_;
   mutable std::shared_mutex mutex_;  // guards served_
   std::vector<std::shared_ptr<const Served>> served_;
   std::atomic<int64_t> last_complaint_ = 0;  // seconds since 1970, as is
-  std::atomic<int64_t> latest_ = 0;          // the latest time at which an answer was made
 };
 
 Responder::Responder(CertificateStore& store, const Clock& clock, OcspSchedule schedule)

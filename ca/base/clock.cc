@@ -45,6 +45,12 @@ Time SystemClock::Now() const {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
+Seconds SystemClock::Uptime() const {
+  std::timespec since_boot{};
+  clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  return Seconds{since_boot.tv_sec};
+}
+
 std::string ToRfc3339(Time time) { return Format(time, "%Y-%m-%dT%H:%M:%SZ"); }
 
 std::string ToHttpDate(Time time) {

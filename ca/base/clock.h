@@ -17,11 +17,15 @@ class Clock {  // thread-safe
  public:
   virtual ~Clock() = default;
   virtual Time Now() const = 0;
+  // Time passed since some instant of the past, sleep of the machine included: runs on evenly
+  // whatever is done to Now().
+  virtual Seconds Uptime() const = 0;
 };
 
 class SystemClock final : public Clock {
  public:
   Time Now() const override;
+  Seconds Uptime() const override;
 };
 
 // RFC 3339 in UTC: "2026-11-22T04:05:06Z".

@@ -105,15 +105,39 @@ TEST_F(Publisher, DoesNotServeAFileThatDoesNotVerify) {
 TEST_F(Publisher, RefusesWhenTheClockRunsBackwards) {
   ASSERT_TRUE(Make()->PublishNow().ok());
   const Bytes before = fakes::ReadWholeFile(file_);
-  clock_.Advance(Seconds(-1));
+  clock_.Leap(Seconds(-100));
   const auto publisher = Make();
   const auto status = publisher->PublishNow();
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, Code::kInternal);
   EXPECT_NE(status.error().detail.find("clock"), std::string::npos);
   EXPECT_EQ(fakes::ReadWholeFile(file_), before);
-  clock_.Advance(Seconds(1));
+  clock_.Leap(Seconds(100));
   EXPECT_TRUE(publisher->PublishNow().ok()) << "the same second is not backwards";
+}
+
+TEST_F(Publisher, ReplacesAListOfTheFutureWhenTheClockComesBack) {
+  const auto publisher = Make();
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  const Time before = clock_.Now();
+  clock_.Leap(Seconds(86400));
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  const uint64_t number = publisher->current()->summary.number;
+  clock_.Leap(Seconds(-86400));
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  EXPECT_EQ(publisher->current()->summary.this_update, before);
+  EXPECT_GT(publisher->current()->summary.number, number);
+}
+
+TEST_F(Publisher, AListOfTheFutureOnDiskIsReplacedOnceTheClockKeptToItsWord) {
+  clock_.Leap(Seconds(86400));
+  ASSERT_TRUE(Make()->PublishNow().ok());
+  clock_.Leap(Seconds(-86400));
+  const auto publisher = Make();
+  EXPECT_FALSE(publisher->PublishNow().ok());
+  clock_.Advance(ClockGuard::kPatience);
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  EXPECT_EQ(OnDisk()->this_update, clock_.Now());
 }
 
 TEST_F(Publisher, KeepsTheLastListWhenSignerStoreOrDiskFail) {

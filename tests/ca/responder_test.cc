@@ -222,11 +222,21 @@ TEST_F(ResponderTest, AnEvictedAnswerIsNotTheLastAnswer) {
 
 TEST_F(ResponderTest, RefusesToSignWhenTheClockRunsBackwards) {
   responder_.Answer(Ask());
-  clock_.Advance(Seconds(-3600));
+  clock_.Leap(Seconds(-100));
   EXPECT_EQ(responder_.Cached(Ask()), nullptr) << "this_update would be in the future";
   EXPECT_EQ(StatusOf(Ask()), OCSP_RESPONSE_STATUS_TRYLATER);
-  clock_.Advance(Seconds(3600));
+  clock_.Leap(Seconds(100));
   EXPECT_EQ(StatusOf(Ask()), OCSP_RESPONSE_STATUS_SUCCESSFUL);
+}
+
+TEST_F(ResponderTest, AnswersAgainAfterTheClockLeaptAheadAndCameBack) {
+  responder_.Answer(Ask());
+  clock_.Leap(Seconds(5 * 86400));
+  EXPECT_EQ(responder_.Answer(Ask())->this_update, now_ + Seconds(5 * 86400));
+  clock_.Advance(Seconds(30));
+  clock_.Leap(Seconds(-5 * 86400));
+  EXPECT_EQ(StatusOf(Ask()), OCSP_RESPONSE_STATUS_SUCCESSFUL);
+  EXPECT_EQ(responder_.Answer(Ask())->this_update, now_ + Seconds(30)) << "not that of the future";
 }
 
 TEST_F(ResponderTest, EvictRemovesEveryAnswerForTheSerial) {

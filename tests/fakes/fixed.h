@@ -16,18 +16,30 @@ class ManualClock final : public Clock {
     std::lock_guard lock(mutex_);
     return now_;
   }
+  Seconds Uptime() const override {
+    std::lock_guard lock(mutex_);
+    return uptime_;
+  }
+  // Time passes.
   void Advance(Seconds by) {
     std::lock_guard lock(mutex_);
     now_ += by;
+    uptime_ += by;
   }
+  // Somebody sets the clock.
   void Set(Time now) {
     std::lock_guard lock(mutex_);
     now_ = now;
   }
+  void Leap(Seconds by) {
+    std::lock_guard lock(mutex_);
+    now_ += by;
+  }
 
  private:
-  mutable std::mutex mutex_;  // guards now_
+  mutable std::mutex mutex_;  // guards the rest
   Time now_;
+  Seconds uptime_{1000};
 };
 
 class SeededRandom final : public Random {
