@@ -159,10 +159,10 @@ Result<AllowedKey> ReadAllowedKey(const std::string& text) {
   const char* const end = text.data() + text.size();
   if (text.starts_with("rsa")) {
     const auto [next, error] = std::from_chars(text.data() + 3, end, bits);
-    if (error == std::errc{} && next == end && bits >= 2048 && bits <= 8192)
+    if (error == std::errc{} && next == end && bits >= 2048 && bits <= 4096)
       return AllowedKey{KeyType::kRsa, bits};
   }
-  return Bad("allowed_keys", "not p256, p384, ed25519 or rsa2048 to rsa8192: " + text);
+  return Bad("allowed_keys", "not p256, p384, ed25519 or rsa2048 to rsa4096: " + text);
 }
 
 Result<std::vector<AllowedKey>> ReadAllowedKeys(const RawProfile& raw, uint16_t key_usage) {

@@ -13,9 +13,9 @@
 namespace agentca::ca {
 namespace {
 
-constexpr size_t kMaxSpkiSize = 2048;  // RSA-8192 takes about 1.1 kB
+constexpr size_t kMaxSpkiSize = 1024;  // RSA-4096 takes about 0.6 kB
 constexpr int kMinRsaBits = 2048;
-constexpr int kMaxRsaBits = 8192;
+constexpr int kMaxRsaBits = 4096;
 constexpr int kMaxRsaExponentBits = 64;  // what OpenSSL verifies with above 3072 bits of modulus
 
 constexpr std::string_view kEcPublicKeyOid = "1.2.840.10045.2.1";  // RFC 5480 §2.1.1
@@ -119,7 +119,7 @@ Result<Anatomy> DissectRsa(EVP_PKEY* key) {
   const openssl::BignumPtr e = NumberOf(key, OSSL_PKEY_PARAM_RSA_E);
   if (!n || !e) return Bad("RSA key without modulus or exponent");
   if (BN_num_bits(n.get()) < kMinRsaBits) return Bad("RSA key shorter than 2048 bits");
-  if (BN_num_bits(n.get()) > kMaxRsaBits) return Bad("RSA key longer than 8192 bits");
+  if (BN_num_bits(n.get()) > kMaxRsaBits) return Bad("RSA key longer than 4096 bits");
   if (BN_is_odd(n.get()) == 0) return Bad("RSA modulus is even");
   if (BN_is_odd(e.get()) == 0) return Bad("RSA exponent is even");
   if (BN_num_bits(e.get()) < 17) return Bad("RSA exponent below 65537");
@@ -318,7 +318,7 @@ Result<PublicKey> PublicKey::FromEcPoint(KeyType curve, ByteView x, ByteView y) 
 }
 
 Result<PublicKey> PublicKey::FromRsa(ByteView modulus, ByteView exponent) {
-  if (modulus.size() > kMaxRsaBits / 8) return Bad("RSA key longer than 8192 bits");
+  if (modulus.size() > kMaxRsaBits / 8) return Bad("RSA key longer than 4096 bits");
   if (exponent.size() > kMaxRsaExponentBits / 8) return Bad("RSA exponent over 64 bits");
   // RFC 7518 §2, Base64urlUInt: "…MUST utilize the minimum number of octets".
   if (modulus.empty() || exponent.empty() || modulus.front() == 0 || exponent.front() == 0)

@@ -19,8 +19,9 @@ enum class SignatureAlgorithm : uint8_t { kEcdsaSha256, kEcdsaSha384, kEd25519, 
 ByteView AlgorithmIdentifier(SignatureAlgorithm algorithm);
 
 // Immutable; copies share one EVP_PKEY; thread-safe. Holds only keys that this CA accepts: P-256,
-// P-384, Ed25519, RSA of 2048 to 8192 bits with odd exponent ≥ 65537 and no known weakness
-// (small factors, ROCA). Anything else is kBadPublicKey, with the reason.
+// P-384, Ed25519, RSA of 2048 to 4096 bits with odd exponent ≥ 65537 and no known weakness
+// (small factors, ROCA). Anything else is kBadPublicKey, with the reason. The upper bound is for
+// strangers: whoever may send a JWS chooses the key that we verify it with.
 class PublicKey {
  public:
   static Result<PublicKey> FromSpki(ByteView der);

@@ -124,6 +124,19 @@ TEST(Jws, RefusesHeadersThatChangeItsMeaning) {
   EXPECT_EQ(CodeOf(SignJws(key, HeaderJson(neither), "{}")), Code::kMalformed);
 }
 
+// Verifying with such a key costs as much as its owner, a stranger, likes: so it is judged before.
+TEST(Jws, RefusesAnRsaKeyOver4096BitsBeforeTheSignatureIsLookedAt) {
+  for (const size_t octets : {513, 1024, 2048}) {
+    Bytes modulus(octets, 0xff);
+    const std::string header = R"({"alg":"RS256","nonce":"AA","url":"https://ca.example.test/a",)"
+                               R"("jwk":{"kty":"RSA","e":"AQAB","n":")" +
+                               ToBase64Url(modulus) + R"("}})";
+    EXPECT_EQ(CodeOf(R"({"protected":")" + ToBase64Url(AsBytes(header)) +
+                     R"(","payload":"e30","signature":"AA"})"),
+              Code::kBadPublicKey);
+  }
+}
+
 Code JwkCode(const std::string& text) {
   const auto document = JsonDocument::Parse(text);
   EXPECT_TRUE(document.ok());

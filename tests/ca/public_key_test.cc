@@ -206,7 +206,9 @@ TEST(PublicKey, BoundsRsaSizesAndExponents) {
   EXPECT_EQ(WhyNot(n.get(), {0, 1, 0, 1}), "RSA number is empty or has leading zeros");
   EXPECT_EQ(WhyNot(n.get(), {}), "RSA number is empty or has leading zeros");
   EXPECT_EQ(WhyNot(RandomOdd(2047).get()), "RSA key shorter than 2048 bits");
-  EXPECT_EQ(WhyNot(RandomOdd(8193).get()), "RSA key longer than 8192 bits");
+  EXPECT_EQ(WhyNot(RandomOdd(4097).get()), "RSA key longer than 4096 bits");
+  EXPECT_EQ(WhyNot(RandomOdd(8192).get()), "RSA key longer than 4096 bits");
+  EXPECT_NE(WhyNot(RandomOdd(4096).get()), "RSA key longer than 4096 bits");
   BN_add_word(n.get(), 1);
   EXPECT_EQ(WhyNot(n.get()), "RSA modulus is even");
 }
