@@ -125,6 +125,15 @@ Status CheckContact(std::string_view contact) {
   return {};
 }
 
+Status CheckNoCertificateKey(Context& context, const ca::PublicKey& key) {
+  AGENTCA_ASSIGN(const ca::KeyHistory history,
+                 context.memory.certificates.HistoryOf(key.spki_sha256()));
+  if (history == ca::KeyHistory::kNone) return {};
+  return Error{Code::kBadPublicKey, history == ca::KeyHistory::kCompromised
+                                        ? "the public key was compromised"
+                                        : "the key is a certificate's; accounts need their own"};
+}
+
 http::Response AccountResponse(const Context& context, const Account& account) {
   http::Response response;
   response.body = AccountJson(context.links, account);
@@ -147,6 +156,7 @@ Result<http::Response> HandleNewAccount(Context& context, const VerifiedRequest&
     return Error{Code::kAccountDoesNotExist, "there is no account with this key"};
   }
 
+  AGENTCA_TRY(CheckNoCertificateKey(context, request.key()));
   AGENTCA_ASSIGN(auto contacts, ParseContacts(root));
   if (!context.policy.terms_of_service.empty() && !agrees) {
     return Error{Code::kUserActionRequired, "the terms of service must be agreed to",

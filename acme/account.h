@@ -11,6 +11,11 @@ Result<http::Response> HandleNewAccount(Context& context, const VerifiedRequest&
 // POST-as-GET, update of contacts, deactivation (§7.3.2, §7.3.6).
 Result<http::Response> HandleAccount(Context& context, const VerifiedRequest& request);
 
+// §11.1: may this key become an account's? kBadPublicKey when it is or was a certificate's, so that
+// nothing signed as an account can be taken for something signed as a certificate's holder; above
+// all when it was revoked as compromised.
+Status CheckNoCertificateKey(Context& context, const ca::PublicKey& key);
+
 // 200 with the account object and its Location.
 http::Response AccountResponse(const Context& context, const Account& account);
 

@@ -38,8 +38,12 @@ ca::CertificateRequest MakeRequest(const Order& order, const ca::Csr& csr) {
   return request;
 }
 
-// §11.1: a key that signs as an account must not be a certificate's.
-Status CheckNoAccountKey(Context& context, const ca::Csr& csr) {
+// §11.1: a key that signs as an account must not be a certificate's. A compromised key must not be
+// anybody's; the store would refuse it, but only when the order has begun.
+Status CheckKey(Context& context, const ca::Csr& csr) {
+  AGENTCA_ASSIGN(const ca::KeyHistory history,
+                 context.memory.certificates.HistoryOf(csr.key.spki_sha256()));
+  if (history == ca::KeyHistory::kCompromised) return BadCsr("the public key was compromised");
   const auto holder = context.memory.store.FindAccountByThumbprint(Thumbprint(csr.key));
   if (holder.ok()) return BadCsr("the CSR's key is the key of an account");
   if (holder.error().code != Code::kNotFound) return holder.error();
@@ -56,7 +60,7 @@ Result<ca::CertificateRequest> CheckCsr(Context& context, const VerifiedRequest&
   if (csr.dns_names != wanted.dns_names || csr.ip_addresses != wanted.ip_addresses) {
     return BadCsr("the CSR does not name exactly the identifiers of the order");
   }
-  AGENTCA_TRY(CheckNoAccountKey(context, csr));
+  AGENTCA_TRY(CheckKey(context, csr));
   // A rehearsal: whatever the profile refuses is refused here, not after the order began.
   const auto serial = ca::Serial::Random(1, context.world.random);
   const auto tbs =

@@ -40,6 +40,7 @@ Result<http::Response> HandleKeyChange(Context& context, const VerifiedRequest& 
   if (thumbprint == account.thumbprint) {
     return Error{Code::kAccountKeyInUse, "the new key is the present one", account.id};
   }
+  AGENTCA_TRY(CheckNoCertificateKey(context, new_key));
   AGENTCA_TRY(context.memory.store.ChangeKey(account.id, account.thumbprint, new_key, thumbprint));
   context.accounts.Forget(account.id);
   AGENTCA_TRY(context.memory.audit.Append("account-key-changed",

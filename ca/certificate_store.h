@@ -26,6 +26,13 @@ struct CertStatus {
   Time not_after;
 };
 
+// What a store knows of a public key.
+enum class KeyHistory : uint8_t {
+  kNone,
+  kCertified,    // an intent with it was recorded, whatever became of that
+  kCompromised,  // a certificate for it was revoked for keyCompromise
+};
+
 struct CertificateRecord {
   IssuerId issuer_id;
   Serial serial;
@@ -69,7 +76,8 @@ struct CertificateFilter {
 class CertificateStore {
  public:
   virtual ~CertificateStore() = default;
-  virtual Status RecordIntent(const Ticket&, Time now) = 0;  // kConflict: serial reused
+  // kConflict: serial reused. kBadPublicKey: the key is compromised; it is never certified again.
+  virtual Status RecordIntent(const Ticket&, Time now) = 0;
   // intent → issued, with the DER. kConflict when the serial is not an intent (also: abandoned
   // meanwhile by a sweep); kNotFound when there is none.
   virtual Status RecordCertificate(const Certificate&, const IssuerId&) = 0;
@@ -84,7 +92,11 @@ class CertificateStore {
   virtual Result<CertificateRecord> FindByReference(std::string_view reference) = 0;
   virtual Result<std::vector<CertificateRecord>> List(const CertificateFilter&) = 0;
 
-  // issued → revoked. kAlreadyRevoked, kNotFound (an intent is not found either).
+  // By PublicKey::spki_sha256.
+  virtual Result<KeyHistory> HistoryOf(const Sha256Digest& key) = 0;
+
+  // issued → revoked. kAlreadyRevoked, kNotFound (an intent is not found either). With
+  // kKeyCompromise the key becomes kCompromised.
   virtual Status Revoke(const IssuerId&, const Serial&, Reason, Time at) = 0;
   // Calls `visit` for every revoked or abandoned serial of the issuer whose not_after is not before
   // `not_before`, in serial order, from one consistent snapshot; stops when it returns false.

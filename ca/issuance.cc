@@ -56,6 +56,7 @@ Result<Ticket> Issuance::PrepareRecorded(const Profile& profile, const Certifica
     AGENTCA_ASSIGN(Ticket ticket, issuer_.Prepare(profile, request, serial, now));
     const Status recorded = store_.RecordIntent(ticket, now);
     if (recorded) return ticket;
+    if (recorded.error().code == Code::kBadPublicKey) return recorded.error();
     if (recorded.error().code != Code::kConflict) {
       // The intent may be there all the same. It is settled now or, if the store stays away, by the
       // sweep at the next start; nothing was signed.

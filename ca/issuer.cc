@@ -39,6 +39,7 @@ Ticket::Ticket(Ticket&& other) noexcept
       issuer_id_(std::move(other.issuer_id_)),
       serial_(std::move(other.serial_)),
       tbs_(std::exchange(other.tbs_, {})),
+      key_(other.key_),
       reference_(std::move(other.reference_)),
       owner_(std::move(other.owner_)),
       profile_(std::move(other.profile_)),
@@ -51,6 +52,7 @@ Ticket& Ticket::operator=(Ticket&& other) noexcept {
   issuer_id_ = std::move(other.issuer_id_);
   serial_ = std::move(other.serial_);
   tbs_ = std::exchange(other.tbs_, {});
+  key_ = other.key_;
   reference_ = std::move(other.reference_);
   owner_ = std::move(other.owner_);
   profile_ = std::move(other.profile_);
@@ -92,6 +94,7 @@ Result<Ticket> Issuer::Prepare(const Profile& profile, const CertificateRequest&
     return Broken("refused by lint: " + findings.front());
   Ticket ticket(this, info_.id, serial);
   ticket.tbs_ = std::move(tbs);
+  ticket.key_ = request.key.spki_sha256();
   ticket.reference_ = request.reference;
   ticket.owner_ = request.owner;
   ticket.profile_ = profile.name();

@@ -19,6 +19,7 @@ class Ticket {  // move-only; empty once moved from or spent
   const IssuerId& issuer_id() const { return issuer_id_; }
   const Serial& serial() const { return serial_; }
   const Bytes& tbs() const { return tbs_; }
+  const Sha256Digest& key() const { return key_; }  // PublicKey::spki_sha256
   const std::string& reference() const { return reference_; }
   const std::string& owner() const { return owner_; }
   const std::string& profile() const { return profile_; }
@@ -33,6 +34,7 @@ class Ticket {  // move-only; empty once moved from or spent
   IssuerId issuer_id_;
   Serial serial_;
   Bytes tbs_;
+  Sha256Digest key_{};
   std::string reference_, owner_, profile_;
   std::vector<std::string> dns_names_;
   Time not_after_{};

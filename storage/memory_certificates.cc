@@ -34,7 +34,13 @@ CertificateRecord* MemoryCertificateStore::Lookup(const IssuerId& issuer, const 
 Status MemoryCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
   if (ticket.spent()) return Error{Code::kInternal, "storage: the ticket is spent"};
   const std::lock_guard lock(mutex_);
+  const auto history = histories_.find(ticket.key());
+  if (history != histories_.end() && history->second == ca::KeyHistory::kCompromised) {
+    return KeyCompromised();
+  }
   if (!positions_.emplace(ticket.serial(), records_.size()).second) return SerialReused();
+  histories_.emplace(ticket.key(), ca::KeyHistory::kCertified);
+  keys_.push_back(ticket.key());
   records_.push_back({.issuer_id = ticket.issuer_id(),
                       .serial = ticket.serial(),
                       .state = SerialState::kIntent,
@@ -85,12 +91,21 @@ Status MemoryCertificateStore::Revoke(const IssuerId& issuer, const Serial& seri
   if (record == nullptr) return NoSuchCertificate();
   AGENTCA_TRY(GuardRevoking(record->state, record->revocation.has_value()));
   MarkRevoked(*record, record->state, reason, at);
+  if (reason == ca::Reason::kKeyCompromise) {
+    histories_[keys_[positions_.at(serial)]] = ca::KeyHistory::kCompromised;
+  }
   return {};
 }
 
 Result<uint64_t> MemoryCertificateStore::NextCrlNumber(const IssuerId& issuer) {
   const std::lock_guard lock(mutex_);
   return ++crl_numbers_[issuer];
+}
+
+Result<ca::KeyHistory> MemoryCertificateStore::HistoryOf(const Sha256Digest& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = histories_.find(key);
+  return found == histories_.end() ? ca::KeyHistory::kNone : found->second;
 }
 
 Result<ca::CertStatus> MemoryCertificateStore::StatusOf(const IssuerId& issuer,

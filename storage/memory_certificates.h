@@ -16,6 +16,7 @@ class MemoryCertificateStore final : public ca::CertificateStore {
   Status Revoke(const ca::IssuerId& issuer, const ca::Serial& serial, ca::Reason reason,
                 Time at) override;
   Result<uint64_t> NextCrlNumber(const ca::IssuerId& issuer) override;
+  Result<ca::KeyHistory> HistoryOf(const Sha256Digest& key) override;
   Result<ca::CertStatus> StatusOf(const ca::IssuerId& issuer, const ca::Serial& serial) override;
   Result<std::vector<ca::CertificateRecord>> ListIntents(Time before) override;
   Result<ca::CertificateRecord> Find(const ca::IssuerId& issuer, const ca::Serial& serial) override;
@@ -35,6 +36,8 @@ class MemoryCertificateStore final : public ca::CertificateStore {
   std::mutex mutex_;                            // guards everything below
   std::vector<ca::CertificateRecord> records_;  // in the order of the intents
   std::map<ca::Serial, size_t> positions_;      // in records_
+  std::vector<Sha256Digest> keys_;              // keys_[i] is that of records_[i]
+  std::map<Sha256Digest, ca::KeyHistory> histories_;
   std::vector<ca::RevocationEvent> events_;
   std::map<ca::IssuerId, uint64_t> crl_numbers_;
 };

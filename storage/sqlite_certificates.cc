@@ -14,8 +14,8 @@ using ca::SerialState;
 
 constexpr const char* kIssuer = "SELECT id FROM issuer WHERE name = ?";
 constexpr const char* kInsertBody =
-    "INSERT INTO certificate_body (serial, reference, owner, profile, dns_names, intended_at, tbs) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO certificate_body (serial, reference, owner, profile, dns_names, intended_at, tbs, "
+    "spki_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr const char* kInsertStatus =
     "INSERT INTO certificate_status (serial, issuer, body, state, not_after) "
     "VALUES (?, ?, ?, 0, ?)";
@@ -30,6 +30,11 @@ constexpr const char* kRevoked =
 constexpr const char* kSetDer =
     "UPDATE certificate_body SET der = ?, tbs = NULL, tbs_offset = ?, tbs_size = ? WHERE id = ?";
 constexpr const char* kSetDerBesideTbs = "UPDATE certificate_body SET der = ? WHERE id = ?";
+constexpr const char* kCompromise =
+    "INSERT OR IGNORE INTO compromised_key (spki_sha256) "
+    "SELECT spki_sha256 FROM certificate_body WHERE id = ? AND spki_sha256 IS NOT NULL";
+constexpr const char* kIsCompromised = "SELECT 1 FROM compromised_key WHERE spki_sha256 = ?";
+constexpr const char* kIsCertified = "SELECT 1 FROM certificate_body WHERE spki_sha256 = ? LIMIT 1";
 constexpr const char* kNextCrlNumber =
     "INSERT INTO crl_number (issuer, number) VALUES (?, 1) "
     "ON CONFLICT (issuer) DO UPDATE SET number = number + 1 RETURNING number";
@@ -61,10 +66,12 @@ Result<int64_t> EnsureIssuer(Connection& connection, const IssuerId& issuer) {
 }
 
 Status InsertIntent(Connection& connection, const ca::Ticket& ticket, Time now) {
+  AGENTCA_ASSIGN(const bool compromised, Query(connection, kIsCompromised, ticket.key()).Next());
+  if (compromised) return KeyCompromised();
   AGENTCA_ASSIGN(const int64_t issuer, EnsureIssuer(connection, ticket.issuer_id()));
   AGENTCA_ASSIGN(const std::string names, ToLines(ticket.dns_names()));
   AGENTCA_TRY(Query(connection, kInsertBody, ticket.serial().bytes(), ticket.reference(),
-                    ticket.owner(), ticket.profile(), names, now, ticket.tbs())
+                    ticket.owner(), ticket.profile(), names, now, ticket.tbs(), ticket.key())
                   .Run());
   const int64_t body = connection.last_row();
   AGENTCA_TRY(
@@ -162,6 +169,9 @@ Status SqliteCertificateStore::Revoke(const IssuerId& issuer, const Serial& seri
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
     AGENTCA_TRY(GuardRevoking(row.status.state, row.status.revocation.has_value()));
+    if (reason == ca::Reason::kKeyCompromise) {
+      AGENTCA_TRY(Query(connection, kCompromise, row.body).Run());
+    }
     return MarkRevoked(connection, serial, row.status.state, reason, at);
   });
 }
@@ -175,6 +185,15 @@ Result<uint64_t> SqliteCertificateStore::NextCrlNumber(const IssuerId& issuer) {
     if (number <= 0 || !row.intact()) return Damaged("a CRL number");
     AGENTCA_TRY(row.Run());  // a statement with RETURNING acts to the end
     return static_cast<uint64_t>(number);
+  });
+}
+
+Result<ca::KeyHistory> SqliteCertificateStore::HistoryOf(const Sha256Digest& key) {
+  return database_.Read([&](Connection& connection) -> Result<ca::KeyHistory> {
+    AGENTCA_ASSIGN(const bool compromised, Query(connection, kIsCompromised, key).Next());
+    if (compromised) return ca::KeyHistory::kCompromised;
+    AGENTCA_ASSIGN(const bool certified, Query(connection, kIsCertified, key).Next());
+    return certified ? ca::KeyHistory::kCertified : ca::KeyHistory::kNone;
   });
 }
 

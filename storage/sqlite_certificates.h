@@ -16,6 +16,7 @@ class SqliteCertificateStore final : public ca::CertificateStore {
   Status Revoke(const ca::IssuerId& issuer, const ca::Serial& serial, ca::Reason reason,
                 Time at) override;
   Result<uint64_t> NextCrlNumber(const ca::IssuerId& issuer) override;
+  Result<ca::KeyHistory> HistoryOf(const Sha256Digest& key) override;
   Result<ca::CertStatus> StatusOf(const ca::IssuerId& issuer, const ca::Serial& serial) override;
 
   // In sqlite_certificate_listing.cc.

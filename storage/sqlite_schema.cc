@@ -1,6 +1,7 @@
 #include "storage/sqlite_schema.h"
 
 #include "ca/base/log.h"
+#include "ca/certificate.h"
 #include "storage/migrations.h"
 
 namespace agentca::storage {
@@ -32,8 +33,35 @@ Result<int64_t> SchemaOf(Connection& connection) {
   return version;
 }
 
+// Schema 2 for the certificates that were there before it. One that our parser refuses today stays
+// without a key; so does what was never issued.
+Status FillInKeys(Connection& connection) {
+  constexpr const char* kNext =
+      "SELECT id, der FROM certificate_body WHERE id > ? AND der IS NOT NULL ORDER BY id LIMIT 1";
+  for (int64_t id = 0;;) {
+    Query row(connection, kNext, id);
+    AGENTCA_ASSIGN(const bool found, row.Next());
+    if (!found) break;
+    id = row.Int(0);
+    const auto certificate = ca::Certificate::Parse(row.BlobView(1));
+    AGENTCA_TRY(row.Run());
+    if (!certificate.ok()) continue;
+    AGENTCA_TRY(Query(connection, "UPDATE certificate_body SET spki_sha256 = ? WHERE id = ?",
+                      certificate->key.spki_sha256(), id)
+                    .Run());
+  }
+  return Query(
+             connection,
+             "INSERT INTO compromised_key SELECT DISTINCT b.spki_sha256 FROM certificate_status s "
+             "JOIN certificate_body b ON b.id = s.body "
+             "WHERE s.revoked_at IS NOT NULL AND s.reason = ? AND b.spki_sha256 IS NOT NULL",
+             static_cast<int>(ca::Reason::kKeyCompromise))
+      .Run();
+}
+
 Status Apply(Connection& connection, const Migration& migration) {
   AGENTCA_TRY(connection.Execute(std::string(migration.sql).c_str()));
+  if (migration.version == 2) AGENTCA_TRY(FillInKeys(connection));
   const std::string stamp = "PRAGMA application_id = " + std::to_string(kApplicationId) +
                             "; PRAGMA user_version = " + std::to_string(migration.version);
   return connection.Execute(stamp.c_str());

@@ -17,6 +17,9 @@ Error IdInUse() { return {Code::kConflict, "an object with this id exists"}; }
 Error CertificateInUse() { return {Code::kConflict, "the certificate belongs to another order"}; }
 Error UnknownCursor() { return {Code::kMalformed, "no such page"}; }
 Error NoSuchCertificate() { return {Code::kNotFound, "no such certificate"}; }
+Error KeyCompromised() {
+  return {Code::kBadPublicKey, "the public key was compromised: a certificate for it was revoked"};
+}
 Error SerialReused() { return {Code::kConflict, "the serial number was used before"}; }
 
 Error KeyInUse(const acme::AccountId& holder) {

@@ -47,5 +47,6 @@ Error CertificateInUse();
 Error UnknownCursor();
 Error NoSuchCertificate();
 Error SerialReused();
+Error KeyCompromised();
 
 }  // namespace agentca::storage

@@ -176,6 +176,28 @@ TEST_F(AccountFlow, KeyChangeChecksEveryPartOfTheInnerJws) {
   EXPECT_EQ(faults_.CallsOf("ChangeKey"), 0);
 }
 
+TEST_F(AccountFlow, TheKeyOfACertificateBecomesNoAccountsKey) {
+  Client client = Register();
+  Client thief;
+  const ca::Certificate certificate = Obtain(client, {"a.example.test"}, *thief.key);
+  const auto refused = [&](const std::string& why) {
+    for (const auto& response :
+         {Post(thief, kNewAccount, R"({"termsOfServiceAgreed":true})"),
+          Post(client, kKeyChange, Inner(client, *thief.key, [](auto&, auto&) {}))}) {
+      EXPECT_EQ(Problem(response), "400 badPublicKey");
+      EXPECT_EQ(Text(response, "detail"), why);
+    }
+  };
+  refused("the key is a certificate's; accounts need their own");
+  ASSERT_TRUE(certificates_
+                  .Revoke(issuer_.issuer->id(), certificate.serial, ca::Reason::kKeyCompromise,
+                          clock_.Now())
+                  .ok());
+  refused("the public key was compromised");
+  EXPECT_EQ(faults_.CallsOf("ChangeKey"), 0);
+  EXPECT_EQ(Get(client, client.kid).status, 200);
+}
+
 TEST_F(AccountFlow, KeyChangeToAKeyInUseIs409WithItsAccount) {
   Client client = Register();
   const Client other = Register();

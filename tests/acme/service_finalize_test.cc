@@ -66,6 +66,29 @@ TEST_F(FinalizeFlow, RefusesBadCsrsAndLeavesTheOrderReady) {
   EXPECT_EQ(Text(Finalize(client_, order, csr_), "status"), "valid");
 }
 
+TEST_F(FinalizeFlow, RefusesACompromisedKeyAndLeavesTheOrderReady) {
+  const ca::Certificate first = Obtain(client_, {kName}, key_);
+  const std::string order = ReadyOrder(client_, {kName});
+  ASSERT_TRUE(
+      certificates_
+          .Revoke(issuer_.issuer->id(), first.serial, ca::Reason::kKeyCompromise, clock_.Now())
+          .ok());
+  const auto refused = Finalize(client_, order, csr_);
+  EXPECT_EQ(Problem(refused), "400 badCSR");
+  EXPECT_EQ(Text(refused, "detail"), "the public key was compromised");
+  EXPECT_EQ(Text(Get(client_, order), "status"), "ready");
+  TestSigner fresh;
+  EXPECT_EQ(Text(Finalize(client_, order, MakeCsr(fresh, {kName})), "status"), "valid");
+}
+
+TEST_F(FinalizeFlow, CertifiesTheSameKeyAgainUnlessItWasCompromised) {
+  const ca::Certificate first = Obtain(client_, {kName}, key_);
+  ASSERT_TRUE(certificates_
+                  .Revoke(issuer_.issuer->id(), first.serial, ca::Reason::kSuperseded, clock_.Now())
+                  .ok());
+  Obtain(client_, {kName}, key_);
+}
+
 TEST_F(FinalizeFlow, RefusesAKeyThatTheProfileDoesNotAllowAndLeavesTheOrderReady) {
   ca::RawProfile raw = fakes::RawServerProfile();
   raw.allowed_keys = {"p256"};

@@ -9,6 +9,7 @@
 
 namespace agentca::contract {
 
+using ca::KeyHistory;
 using ca::Reason;
 using ca::SerialState;
 
@@ -26,7 +27,11 @@ class CertificateStore : public BackendTest {
 
   ca::Ticket Prepare(std::vector<std::string> names, const std::string& reference = "",
                      const std::string& owner = "") {
-    ca::CertificateRequest request{.key = key_};
+    return PrepareFor(key_, std::move(names), reference, owner);
+  }
+  ca::Ticket PrepareFor(const ca::PublicKey& key, std::vector<std::string> names,
+                        const std::string& reference = "", const std::string& owner = "") {
+    ca::CertificateRequest request{.key = key};
     request.dns_names = std::move(names);
     request.reference = reference;
     request.owner = owner;
@@ -94,6 +99,38 @@ TEST_P(CertificateStore, RecordIntentRefusesAReusedSerial) {
   ASSERT_OK(store().RecordIntent(ticket, now()));
   EXPECT_FAILS(Code::kConflict, store().RecordIntent(ticket, now()));
   EXPECT_EQ(store().List({})->size(), 1U);
+  EXPECT_OK(store().RecordIntent(Prepare({"b.example"}), now()));
+}
+
+TEST_P(CertificateStore, KnowsAKeyFromTheIntentOn) {
+  EXPECT_EQ(store().HistoryOf(key_.spki_sha256()).value(), KeyHistory::kNone);
+  const ca::Serial serial = Intend();
+  EXPECT_EQ(store().HistoryOf(key_.spki_sha256()).value(), KeyHistory::kCertified);
+  ASSERT_OK(store().Abandon(issuer_id(), serial, now()));
+  EXPECT_EQ(store().HistoryOf(key_.spki_sha256()).value(), KeyHistory::kCertified);
+  EXPECT_EQ(store().HistoryOf(fakes::NewPublicKey().spki_sha256()).value(), KeyHistory::kNone);
+}
+
+TEST_P(CertificateStore, ACompromisedKeyIsNeverCertifiedAgain) {
+  const Issued first = Issue({"a.example"});
+  const Issued second = Issue({"b.example"});
+  ASSERT_OK(store().Revoke(issuer_id(), first.serial, Reason::kKeyCompromise, now()));
+  EXPECT_EQ(store().HistoryOf(key_.spki_sha256()).value(), KeyHistory::kCompromised);
+  const ca::Ticket third = Prepare({"c.example"});
+  EXPECT_FAILS(Code::kBadPublicKey, store().RecordIntent(third, now()));
+  EXPECT_FAILS(Code::kNotFound, store().StatusOf(issuer_id(), third.serial()));
+  EXPECT_OK(store().RecordIntent(PrepareFor(fakes::NewPublicKey(), {"c.example"}), now()));
+  ASSERT_OK(store().Revoke(issuer_id(), second.serial, Reason::kKeyCompromise, now()));
+  EXPECT_EQ(store().HistoryOf(key_.spki_sha256()).value(), KeyHistory::kCompromised);
+}
+
+TEST_P(CertificateStore, AKeyRevokedForAnotherReasonIsNotCompromised) {
+  const Issued issued = Issue({"a.example"});
+  ASSERT_OK(store().Revoke(issuer_id(), issued.serial, Reason::kSuperseded, now()));
+  EXPECT_EQ(store().HistoryOf(key_.spki_sha256()).value(), KeyHistory::kCertified);
+  EXPECT_FAILS(Code::kAlreadyRevoked,
+               store().Revoke(issuer_id(), issued.serial, Reason::kKeyCompromise, now()));
+  EXPECT_EQ(store().HistoryOf(key_.spki_sha256()).value(), KeyHistory::kCertified);
   EXPECT_OK(store().RecordIntent(Prepare({"b.example"}), now()));
 }
 
@@ -338,6 +375,14 @@ TEST_P(DurableCertificateStore, WhatWasStoredIsThereAfterReopening) {
   EXPECT_TRUE(store().StatusOf(issuer_id(), issued.serial)->revocation);
   EXPECT_EQ(store().ListIntents(now() + Seconds(1))->front().serial, intent);
   EXPECT_EQ(store().LastRevocationSequence().value(), 1);
+}
+
+TEST_P(DurableCertificateStore, ACompromisedKeyIsRememberedAfterReopening) {
+  const Issued issued = Issue({"a.example"});
+  ASSERT_OK(store().Revoke(issuer_id(), issued.serial, Reason::kKeyCompromise, now()));
+  Reopen();
+  EXPECT_EQ(store().HistoryOf(key_.spki_sha256()).value(), KeyHistory::kCompromised);
+  EXPECT_FAILS(Code::kBadPublicKey, store().RecordIntent(Prepare({"a.example"}), now()));
 }
 
 }  // namespace agentca::contract

@@ -110,6 +110,13 @@ class FakeCertificateStore final : public ca::CertificateStore {
     return out;
   }
 
+  // Keys are nothing to ca/: this store keeps no history of them.
+  Result<ca::KeyHistory> HistoryOf(const Sha256Digest&) override {
+    std::lock_guard lock(mutex_);
+    if (Failing()) return Away();
+    return ca::KeyHistory::kNone;
+  }
+
   Result<ca::CertStatus> StatusOf(const ca::IssuerId& issuer, const ca::Serial& serial) override {
     std::unique_lock lock(mutex_);
     ++status_reads_;

@@ -174,6 +174,9 @@ class FaultyCertificateStore final : public ca::CertificateStore {
   Status Abandon(const ca::IssuerId& issuer, const ca::Serial& serial, Time at) override {
     return plan_.Run("Abandon", [&] { return inner_.Abandon(issuer, serial, at); });
   }
+  Result<ca::KeyHistory> HistoryOf(const Sha256Digest& key) override {
+    return plan_.Run("HistoryOf", [&] { return inner_.HistoryOf(key); });
+  }
   Result<std::vector<ca::CertificateRecord>> ListIntents(Time before) override {
     return plan_.Run("ListIntents", [&] { return inner_.ListIntents(before); });
   }

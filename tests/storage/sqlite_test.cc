@@ -12,6 +12,7 @@
 #include "tests/fakes/acme_objects.h"
 #include "tests/fakes/child_process.h"
 #include "tests/fakes/temporary_directory.h"
+#include "tests/fakes/test_issuer.h"
 
 namespace agentca::storage {
 namespace {
@@ -73,7 +74,7 @@ TEST_F(Sqlite, ANewFileBelongsToItsOwnerAlone) {
   EXPECT_EQ(ModeOf(""), 0600U);
   EXPECT_EQ(ModeOf("-wal"), 0600U);
   EXPECT_EQ(ModeOf("-shm"), 0600U);
-  EXPECT_EQ(backend->Describe(), "sqlite:" + file_.string() + ", schema 1");
+  EXPECT_EQ(backend->Describe(), "sqlite:" + file_.string() + ", schema 2");
 }
 
 TEST_F(Sqlite, OpenNamesWhatIsWrongWithAUri) {
@@ -101,6 +102,43 @@ TEST_F(Sqlite, OpenRefusesANewerSchema) {
   const auto opened = OpenSqlite(file_, OpenMode::kExisting);
   EXPECT_TRUE(FailsWith(Code::kConflict, opened));
   EXPECT_NE(opened.error().detail.find("schema 99"), std::string::npos) << opened.error().detail;
+}
+
+TEST_F(Sqlite, AMigratedFileKnowsTheKeysOfItsCertificates) {
+  const fakes::TestIssuer issuer = fakes::MakeIssuer();
+  fakes::SeededRandom random;
+  const Time now = fakes::ManualClock().Now();
+  std::vector<ca::Certificate> issued;
+  {
+    const auto backend = Open();
+    for (int i = 0; i < 3; ++i) {
+      ca::Ticket ticket = issuer.issuer
+                              ->Prepare(fakes::ServerProfile(), fakes::MakeRequest({"a.example"}),
+                                        ca::Serial::Random(1, random), now)
+                              .value();
+      ASSERT_TRUE(IsOk(backend->certificates().RecordIntent(ticket, now)));
+      issued.push_back(issuer.issuer->Issue(std::move(ticket)).value());
+      ASSERT_TRUE(
+          IsOk(backend->certificates().RecordCertificate(issued.back(), issuer.issuer->id())));
+    }
+    for (const auto& [index, reason] :
+         {std::pair(0, ca::Reason::kKeyCompromise), std::pair(1, ca::Reason::kSuperseded)}) {
+      ASSERT_TRUE(IsOk(backend->certificates().Revoke(
+          issuer.issuer->id(), issued[static_cast<size_t>(index)].serial, reason, now)));
+    }
+  }
+  // What schema 2 added, taken off again.
+  Execute(
+      "DROP INDEX certificate_body_key; DROP TABLE compromised_key; "
+      "ALTER TABLE certificate_body DROP COLUMN spki_sha256; PRAGMA user_version = 1");
+  const auto backend = Open();
+  const auto history_of = [&](size_t i) {
+    return backend->certificates().HistoryOf(issued[i].key.spki_sha256()).value();
+  };
+  EXPECT_EQ(history_of(0), ca::KeyHistory::kCompromised);
+  EXPECT_EQ(history_of(1), ca::KeyHistory::kCertified);
+  EXPECT_EQ(history_of(2), ca::KeyHistory::kCertified);
+  EXPECT_TRUE(IsOk(backend->certificates().StatusOf(issuer.issuer->id(), issued[2].serial)));
 }
 
 TEST_F(Sqlite, OpenRefusesADatabaseOfAnotherProgram) {
