@@ -23,8 +23,9 @@ struct OcspSchedule {
   Seconds lifetime{12 * 3600};  // nextUpdate − thisUpdate; re-signed at half-life
   size_t max_cached = 200'000;  // answers; the least recently used go first
   // Answers a second that serve one request only, for its nonce or its several CertIDs, so that
-  // strangers cannot keep the signer busy. Beyond, a nonce is ignored, as RFC 6960 §4.4.1 leaves
-  // to the responder, and several CertIDs get tryLater.
+  // strangers cannot keep the signer busy. Beyond, a nonce is ignored, as whoever produces answers
+  // in advance always does (RFC 9654 §2.1 allows it for lengths other than 16 to 32 only: a
+  // deviation), and several CertIDs get tryLater.
   uint32_t fresh_per_second = 100;
 };
 
