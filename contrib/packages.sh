@@ -5,9 +5,14 @@ build_packages=(g++ make cmake ninja-build pkg-config ccache libssl-dev libboost
   libboost-program-options-dev libcpp-httplib-dev rapidjson-dev libpqxx-dev libsqlite3-dev libp11-dev
   libp11-kit-dev libc-ares-dev libidn2-dev libspdlog-dev)
 quickstart_packages=(softhsm2 certbot pebble openssl curl ca-certificates)
-test_packages=(git libgtest-dev libbenchmark-dev clang-14 libclang-rt-14-dev llvm-14 python3-pytest
-  python3-pytest-timeout python3-pytest-xdist python3-cryptography python3-requests lego dehydrated
-  uacme gnutls-bin nginx-light libnss3-tools opensc sqlite3 shellcheck mandoc strace jq)
+case $(. /etc/os-release && echo "${VERSION_ID:-}") in
+  12) clang=14 ;;
+  *) clang=19 ;;  # Debian 13
+esac
+test_packages=(git libgtest-dev libbenchmark-dev "clang-$clang" "libclang-rt-$clang-dev"
+  "llvm-$clang" python3-pytest python3-pytest-timeout python3-pytest-xdist python3-cryptography
+  python3-requests lego dehydrated uacme gnutls-bin nginx-light libnss3-tools opensc sqlite3
+  shellcheck mandoc strace jq)
 
 is_installed() {
   [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
