@@ -56,8 +56,8 @@ class EdgeTls : public ::testing::Test {
     return options;
   }
   static std::string SClient(uint16_t port, const std::string& arguments) {
-    return Output("openssl s_client -connect 127.0.0.1:" + std::to_string(port) + " " + arguments +
-                  " </dev/null 2>&1");
+    return Output("openssl s_client -nameopt RFC2253 -connect 127.0.0.1:" + std::to_string(port) +
+                  " " + arguments + " </dev/null 2>&1");
   }
 
   fakes::TemporaryDirectory directory_;
@@ -121,10 +121,10 @@ TEST_F(EdgeTls, ResumesSessionsWithTickets) {
 TEST_F(EdgeTls, ReloadServesTheNewIdentityAndKeepsTheOldOnFailure) {
   TestServer server(Options());
   const uint16_t port = server.server->port();
-  EXPECT_NE(SClient(port, "").find("CN = first.test"), std::string::npos);
+  EXPECT_NE(SClient(port, "").find("CN=first.test"), std::string::npos);
   MakePair(directory_.path(), "second.test");
   ASSERT_TRUE(identity_->Reload().ok());
-  EXPECT_NE(SClient(port, "").find("CN = second.test"), std::string::npos);
+  EXPECT_NE(SClient(port, "").find("CN=second.test"), std::string::npos);
 
   const auto stale = directory_.path() / "stale";
   fs::create_directory(stale);
@@ -133,10 +133,10 @@ TEST_F(EdgeTls, ReloadServesTheNewIdentityAndKeepsTheOldOnFailure) {
   const auto mismatch = identity_->Reload();
   ASSERT_FALSE(mismatch.ok());
   EXPECT_NE(mismatch.error().detail.find("does not belong"), std::string::npos);
-  EXPECT_NE(SClient(port, "").find("CN = second.test"), std::string::npos);
+  EXPECT_NE(SClient(port, "").find("CN=second.test"), std::string::npos);
   std::ofstream(chain()) << "rubbish";
   EXPECT_FALSE(identity_->Reload().ok());
-  EXPECT_NE(SClient(port, "").find("CN = second.test"), std::string::npos);
+  EXPECT_NE(SClient(port, "").find("CN=second.test"), std::string::npos);
 }
 
 TEST_F(EdgeTls, RefusesAKeyThatOthersCanRead) {

@@ -59,9 +59,10 @@ TEST_F(Crl, ReadsTheSameInOpenSsl) {
   const Bytes crl = Make({Entry("0102", Reason::kKeyCompromise),
                           Entry("ff03", Reason::kUnspecified, Time{Seconds{2'600'000'000}})},
                          uint64_t{1} << 40);
-  const std::string text = ShowWith("openssl crl -inform DER -noout -text -in", crl);
+  const std::string text =
+      ShowWith("openssl crl -inform DER -noout -nameopt RFC2253 -text -in", crl);
   for (const char* part :
-       {"Version 2 (0x1)", "Issuer: CN = Test CA", "Last Update: Jan 15 08:00:00 2027 GMT",
+       {"Version 2 (0x1)", "Issuer: CN=Test CA", "Last Update: Jan 15 08:00:00 2027 GMT",
         "Next Update: Jan 16 08:00:00 2027 GMT", "X509v3 Authority Key Identifier",
         "X509v3 CRL Number: ", "Serial Number: 0102", "Revocation Date: Jan 15 08:00:00 2027 GMT",
         "X509v3 CRL Reason Code: \n                Key Compromise", "Serial Number: FF03",

@@ -243,8 +243,9 @@ TEST_F(InitTest, WritesWhatWasSaidToTheConfiguration) {
   EXPECT_EQ(Conf("organization"), "Example Ltd");
   EXPECT_EQ(Conf("trust-domain"), "example.test");
   EXPECT_TRUE(Conf("http-listen").empty());  // the default stays commented out
-  const auto subject = RunCommand("openssl x509 -noout -subject -in " + Quoted("ca/root.pem"));
-  EXPECT_NE(subject.output.find("O = Example Ltd"), std::string::npos) << subject.output;
+  const auto subject =
+      RunCommand("openssl x509 -noout -subject -nameopt RFC2253 -in " + Quoted("ca/root.pem"));
+  EXPECT_NE(subject.output.find("O=Example Ltd"), std::string::npos) << subject.output;
 }
 
 TEST_F(InitTest, RefusesTextThatWouldForgeALineOfTheConfiguration) {

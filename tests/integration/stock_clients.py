@@ -67,7 +67,7 @@ class Certbot(StockClient):
                           f"{HOOKS}/certbot put", "--manual-cleanup-hook",
                           f"{HOOKS}/certbot remove"]
         self.certbot("certonly", "--agree-tos", "--register-unsafely-without-email", *arguments,
-                     "--cert-name", "it", *(f"-d{name}" for name in names))
+                     "--cert-name", "it", *(part for name in names for part in ("-d", name)))
         return self._live()
 
     def renew(self):
