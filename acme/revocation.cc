@@ -50,15 +50,20 @@ std::vector<Identifier> IdentifiersOf(const ca::Certificate& certificate) {
   return all;
 }
 
-// Who asks, in words for the audit log; or kUnauthorized.
-Result<std::string> CheckRight(Context& context, const VerifiedRequest& request,
-                               const ca::Certificate& certificate, const std::string& owner) {
+struct Requester {
+  std::string name;  // in words for the audit log
+  bool had_key;      // showed once, by this request or its CSR, that it holds the certificate's key
+};
+
+// kUnauthorized when nobody who may.
+Result<Requester> CheckRight(Context& context, const VerifiedRequest& request,
+                             const ca::Certificate& certificate, const std::string& owner) {
   if (!request.has_account()) {
-    if (request.key() == certificate.key) return std::string("certificate key");
+    if (request.key() == certificate.key) return Requester{"certificate key", true};
     return Error{Code::kUnauthorized, "the JWS is not signed with the certificate's key"};
   }
   const AccountId& id = request.account().id;
-  if (owner == id) return "account " + id;
+  if (owner == id) return Requester{"account " + id, true};
   const auto identifiers = IdentifiersOf(certificate);
   const Error denied{Code::kUnauthorized,
                      "the account neither ordered the certificate nor holds authorizations for all "
@@ -67,7 +72,7 @@ Result<std::string> CheckRight(Context& context, const VerifiedRequest& request,
   AGENTCA_ASSIGN(const bool holds,
                  context.memory.store.HoldsAuthorizations(id, identifiers, request.now()));
   if (!holds) return denied;
-  return "account " + id;
+  return Requester{"account " + id, false};
 }
 
 }  // namespace
@@ -78,11 +83,18 @@ Result<http::Response> HandleRevocation(Context& context, const VerifiedRequest&
   AGENTCA_ASSIGN(const Bytes der, FromBase64Url(text));
   AGENTCA_ASSIGN(const ca::Certificate certificate, ca::Certificate::Parse(der));
   AGENTCA_ASSIGN(const ca::CertificateRecord record, FindIssued(context, certificate));
-  AGENTCA_ASSIGN(const std::string who, CheckRight(context, request, certificate, record.owner));
+  AGENTCA_ASSIGN(const Requester requester,
+                 CheckRight(context, request, certificate, record.owner));
   AGENTCA_ASSIGN(const ca::Reason reason, ParseReason(payload.root()));
+  // A compromised key is never certified again; that is not for others than its holder to say.
+  if (reason == ca::Reason::kKeyCompromise && !requester.had_key) {
+    return Error{Code::kBadRevocationReason,
+                 "keyCompromise is for the account that ordered the certificate, or for a request "
+                 "signed with its key"};
+  }
   if (record.revocation) return Error{Code::kAlreadyRevoked, "the certificate is revoked already"};
-  AGENTCA_TRY(context.authority.revoker.Revoke(record.issuer_id, record.serial, reason, who,
-                                               request.now()));
+  AGENTCA_TRY(context.authority.revoker.Revoke(record.issuer_id, record.serial, reason,
+                                               requester.name, request.now()));
   if (context.authority.on_revoked) context.authority.on_revoked();
   return http::Response{};
 }

@@ -42,6 +42,8 @@ TEST_F(RevocationFlow, AnAccountWithAllAuthorizationsRevokes) {
   ReadyOrder(other, {"a.example.test", "b.example.test"});
   EXPECT_EQ(Problem(Revoke(other, certificate)), "403 unauthorized");
   ReadyOrder(other, {"*.b.example.test"});
+  EXPECT_EQ(Problem(Revoke(other, certificate, "1")), "400 badRevocationReason");
+  EXPECT_FALSE(RevocationOf(certificate).has_value());
   EXPECT_EQ(Revoke(other, certificate).status, 200);
   EXPECT_EQ(RevocationOf(certificate)->reason, ca::Reason::kUnspecified);
 }
