@@ -43,6 +43,7 @@ Connection::~Connection() = default;
 bool Connection::Draining() const { return shard_->edge().draining(); }
 
 void Connection::Start() {
+  self_ = shared_from_this();
   shard_->Arm(*this, Shard::Deadline::kRequest);
   shard_->MarkWaiting(*this);
   Advance();
@@ -356,6 +357,7 @@ void Connection::Abort() {
 }
 
 void Connection::Finish() {
+  const auto last = std::move(self_);  // may be the only one
   phase_ = Phase::kClosed;
   all_hook.unlink();
   deadline_hook.unlink();

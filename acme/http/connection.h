@@ -1,5 +1,6 @@
 // One connection: handshake → (receive → handle → send)* → close. Lives on its shard's thread; only
-// the handler of a request runs elsewhere.
+// the handler of a request runs elsewhere. Until it is closed it holds itself, so that a worker that
+// lets go of it never ends it while its shard is at it.
 //
 //            Start                    request complete            answer
 //   kHandshake ──► kReceiving ─────────────────────► kHandling ─────────► kSending
@@ -73,6 +74,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool Draining() const;
 
   const std::shared_ptr<Shard> shard_;
+  std::shared_ptr<Connection> self_;  // from Start until closed
   Socket socket_;
   Channel channel_;
   RequestReader reader_;

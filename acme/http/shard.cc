@@ -144,9 +144,7 @@ void Shard::Sweep() {
 bool Shard::ExpireSome(Queue& queue, Instant now, int& budget) {
   while (!queue.list.empty() && queue.list.front().deadline <= now) {
     if (budget-- == 0) return false;
-    // It may be held by nothing but the handler that its closing completes.
-    const auto connection = queue.list.front().shared_from_this();
-    connection->Expire();
+    queue.list.front().Expire();
   }
   return true;
 }

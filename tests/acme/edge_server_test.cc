@@ -314,6 +314,31 @@ TEST(EdgeDrain, DestructionWaitsForHandlersButNotForQueuedRequests) {
   EXPECT_EQ(calls.load(), 1);
 }
 
+// The worker lets go of what waits while the shard's thread closes the same connections.
+TEST(EdgeDrain, QueuedRequestsMayBeDroppedWhileTheirConnectionsClose) {
+  constexpr size_t kQueue = 16;
+  for (int round = 0; round < 30; ++round) {
+    Latch latch;
+    auto server = std::make_unique<TestServer>(
+        ServerOptions{}, [&](const Request& request) { return latch.Handle(request); }, nullptr, 1,
+        kQueue);
+    auto handled = server->Connect();
+    ASSERT_TRUE(handled.Send(kGet));
+    latch.AwaitEntered(1);
+    std::vector<RawClient> clients;
+    std::vector<pollfd> polled;
+    for (size_t i = 0; i < kQueue + 1; ++i) {
+      clients.push_back(server->Connect());
+      ASSERT_TRUE(clients.back().Send(kGet));
+      polled.push_back({clients.back().descriptor(), POLLIN, 0});
+    }
+    ASSERT_GT(::poll(polled.data(), polled.size(), 10'000), 0);  // a 503: the queue is full
+    auto destroyed = std::async(std::launch::async, [&] { server->server.reset(); });
+    latch.Release();
+    destroyed.get();
+  }
+}
+
 TEST(EdgeListen, SaysWhyAnAddressCannotBeUsed) {
   WorkerPool pool(1, 1);
   TestServer taken;
