@@ -11,7 +11,7 @@
 namespace agentca::acme {
 
 struct NewAccount {
-  Account account;  // complete; id made by the caller
+  Account account;  // complete; id made by the caller. `grant` names the grant that it spends.
 };
 struct AccountCreation {
   Account account;
@@ -28,6 +28,31 @@ struct OrderPage {
   std::string next;             // cursor for the next page; "" when this is the last
 };
 
+// What finalize decided by, compared again in the transaction that begins it.
+struct FinalizeGuard {
+  std::optional<ca::AgentId> agent;  // of the order's one name in the agents zone
+  int64_t agent_version = 0;
+  Time verified_after{};  // evidence must be younger
+  std::optional<Approval> approval;  // to be asked for
+};
+
+struct AttestationFilter {
+  std::optional<ca::AgentId> agent;
+  std::string after;  // cursor: AttestationRecord::authorization of the last row seen, newest first
+  size_t limit = 100;
+};
+struct AttestationRecord {
+  AuthorizationId authorization;  // or the key id of a grant
+  AccountId account;              // "" for a grant that is not spent
+  Attestation attestation;        // without `admit`
+};
+
+struct ApprovalRecord {
+  OrderId order;
+  AccountId account;
+  Approval approval;
+};
+
 struct PendingValidation {
   Authorization authorization;
   std::string thumbprint;  // of the account key, for the key authorization
@@ -40,7 +65,8 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // §7.3. By key: an existing account is returned and not changed.
+  // §7.3. By key: an existing account is returned and not changed. A new one with a grant spends it:
+  // kUnauthorized when there is none of that key id, or it is spent or expired at `created_at`.
   virtual Result<AccountCreation> CreateAccount(const NewAccount&) = 0;
   virtual Result<Account> FindAccount(const AccountId&) = 0;
   virtual Result<Account> FindAccountByThumbprint(std::string_view thumbprint) = 0;
@@ -55,7 +81,8 @@ class Store {
   virtual Status ChangeKey(const AccountId&, std::string_view old_thumbprint,
                            const ca::PublicKey& new_key, std::string_view new_thumbprint) = 0;
 
-  // §7.4. kAccountInactive when the account is no longer valid.
+  // §7.4. kAccountInactive when the account is no longer valid. Authorizations may come valid, with
+  // their attestation, when a grant allows it.
   virtual Result<OrderView> CreateOrder(const NewOrder&) = 0;
   virtual Result<OrderView> FindOrder(const OrderId&) = 0;
   // §7.1.2.1: orders whose status at `now` is not invalid. `after`: cursor, "" for the first page.
@@ -71,12 +98,31 @@ class Store {
     Authorization authorization;
     bool started;
   };
-  virtual Result<Started> BeginChallenge(const AuthorizationId&, ChallengeType, Time now) = 0;
+  // `payload` is kept with the attempt (agent-attest-01).
+  virtual Result<Started> BeginChallenge(const AuthorizationId&, ChallengeType,
+                                         std::string_view payload, Time now) = 0;
   // §8.2: the attempt stays processing and shows `error` until the next try.
   virtual Status RecordRetry(const AuthorizationId&, const Error& error) = 0;
   // processing → valid (Proof) or invalid (Error). kConflict when it is not processing, also when
-  // the authorization was deactivated meanwhile.
+  // the authorization was deactivated meanwhile. With an attestation in the proof, in the same
+  // transaction: the attestation is recorded, its agent admitted where it says so; when its
+  // evidence_hash or replay_id was used before, by another authorization, the attempt becomes
+  // invalid instead (kBadAttestation, "replayed"), and so it does when the agent is no longer
+  // active (kUnauthorized).
   virtual Status FinishChallenge(const AuthorizationId&, const Result<Proof>&, Time now) = 0;
+  // agent-attest-01. The authorization for this identifier whose drop_key is `nonce`, compared in
+  // constant time, with the thumbprint of its account's key today; kNotFound.
+  virtual Result<PendingValidation> FindByDropKey(const Identifier&, const Sha256Digest& nonce) = 0;
+  // The first valid evidence wins: kConflict when the authorization has an attestation or is not
+  // pending at `now`; kBadAttestation "replayed"; kUnauthorized: the agent is not active. Admits.
+  virtual Status RecordDrop(const AuthorizationId&, const Attestation&, Time now) = 0;
+  virtual Result<std::vector<AttestationRecord>> ListAttestations(const AttestationFilter&) = 0;
+
+  // Grants. The attestation is recorded and guarded as by RecordDrop.
+  virtual Status RecordGrant(const Grant&) = 0;
+  // With its mac_key unless spent; kNotFound. Expired ones are found: the caller knows the time.
+  virtual Result<Grant> FindGrant(std::string_view key_id) = 0;
+
   // §7.5.2. Pending or valid → deactivated; repeats succeed; kConflict when invalid or expired.
   virtual Result<Authorization> DeactivateAuthorization(const AuthorizationId&, Time now) = 0;
   // Attempts still processing: what a restart must take up again.
@@ -86,10 +132,18 @@ class Store {
   virtual Result<bool> HoldsAuthorizations(const AccountId&, const std::vector<Identifier>&,
                                            Time now) = 0;
 
-  // ready → processing, exactly once. kOrderNotReady otherwise; kAccountInactive.
-  virtual Status BeginFinalize(const OrderId&, Time now) = 0;
+  // ready → processing, exactly once. kOrderNotReady otherwise; kAccountInactive; kUnauthorized when
+  // the guard's agent is not active, has another version, or its evidence is too old.
+  virtual Status BeginFinalize(const OrderId&, const FinalizeGuard&, Time now) = 0;
   // processing → valid with this certificate, or invalid with this error.
   virtual Status FinishOrder(const OrderId&, const Result<ca::Serial>&) = 0;
+  // A human decides, once: kConflict when it is decided, kNotFound when the order asks for nothing.
+  // Granted or denied, the order stays processing until FinishOrder.
+  virtual Status DecideApproval(const OrderId&, Decision, const std::string& by,
+                                const std::string& reason, Time now) = 0;
+  // Newest first; only those that wait, unless `all`. `after`: cursor, the last order seen.
+  virtual Result<std::vector<ApprovalRecord>> ListApprovals(bool all, std::string_view after,
+                                                            size_t limit) = 0;
   // Orders still processing: what the sweep at start settles.
   virtual Result<std::vector<OrderId>> ListProcessingOrders() = 0;
 

@@ -15,11 +15,14 @@ struct Evidence {
   std::string_view key_authorization;  // §8.1: token "." thumbprint
   ByteView payload;                    // of the challenge response; "{}" for the classic types
   Time now;
+  // Names in the agents zone: the URL of the challenge, and what was proven at its drop.
+  std::string_view audience{};
+  const Attestation* dropped = nullptr;
 };
 
 struct Proof {
   std::vector<Identifier> proven;
-  std::optional<ca::PublicKey> bound_key;  // the certificate must carry this key
+  std::optional<Attestation> attestation{};  // of an agent; its `key` binds the certificate's
 };
 
 // Thread-safe. Verify may block, but ends within the limits it was configured with. Errors are
