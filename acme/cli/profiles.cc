@@ -67,6 +67,17 @@ constexpr std::string_view kServer = R"json({
 }
 )json";
 
+// Administrators. No name but the URI that the CA writes.
+constexpr std::string_view kAdmin = R"json({
+  "key_usage": ["digitalSignature"],
+  "extended_key_usage": ["clientAuth"],
+  "allowed_keys": ["p256", "p384", "ed25519", "rsa2048"],
+  "lifetime": "30d",
+  "backdate": "1h",
+  "max_names": 1
+}
+)json";
+
 constexpr std::string_view kMembers[] = {
     "subject",       "key_usage", "extended_key_usage", "allowed_keys",    "policies",
     "lifetime",      "backdate",  "max_names",          "allow_wildcards", "allow_ip_addresses",
@@ -171,6 +182,7 @@ std::vector<ProfileFile> InitialProfiles(std::span<const std::string> name_const
           {"issuing", std::move(issuing)},
           {"ocsp-delegate", std::string(kOcspDelegate)},
           {"tls-server", std::string(kTlsServer)},
+          {"admin", std::string(kAdmin)},
           {"server", std::string(kServer)}};
 }
 

@@ -16,7 +16,7 @@ Result<ca::Profile> ParseProfile(std::string_view name, std::string_view json);
 // The same for DIR/profiles/NAME.json; the error names the file.
 Result<ca::Profile> ReadProfile(const Directory& directory, const std::string& name);
 
-// What `init` writes: "root", "issuing", "ocsp-delegate", "tls-server" and "server".
+// What `init` writes: "root", "issuing", "ocsp-delegate", "tls-server", "admin" and "server".
 struct ProfileFile {
   std::string name;
   std::string json;
