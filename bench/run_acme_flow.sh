@@ -17,6 +17,7 @@ pids+=($!)
 
 "$agentca" init --dir "$work/ca" --trust-domain bench.test > "$work/init.log" 2>&1
 "$agentca" serve --dir "$work/ca" --acme-listen "127.0.0.1:$acme" --http-listen "127.0.0.1:$http" \
+  --admin-listen none \
   --external-url "https://127.0.0.1:$acme" --dns-resolver "127.0.0.1:$dns" \
   --http01-port "$http01" --tls-alpn01-port "$alpn" --validation-allow 127.0.0.0/8 \
   --log-level warning > "$work/serve.log" 2>&1 &

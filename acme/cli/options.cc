@@ -264,8 +264,8 @@ constexpr Option kOptions[] = {
      "evidence and administrators. Required."},
     {"csr", "FILE", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
      "Certificate request, in PEM. Unless given, a key is made: NAME.key."},
-    {"out", "DIR", ".", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
-     "Directory for NAME.pem and NAME.key."},
+    {"out", "DIR", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
+     "Directory for NAME.pem and NAME.key; the working directory unless given."},
 
     {"admin-url", "URL", "", kOne, kClient, kClients, false,
      "Base of the admin API, https://ca.example.com:14443. Unless given, that of the server that "
