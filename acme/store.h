@@ -30,15 +30,15 @@ struct OrderPage {
 
 // What finalize decided by, compared again in the transaction that begins it.
 struct FinalizeGuard {
-  std::optional<ca::AgentId> agent;  // of the order's one name in the agents zone
+  std::optional<ca::AgentId> agent{};  // of the order's one name in the agents zone
   int64_t agent_version = 0;
-  Time verified_after{};  // evidence must be younger
-  std::optional<Approval> approval;  // to be asked for
+  Time verified_after{};               // evidence must be younger
+  std::optional<Approval> approval{};  // to be asked for
 };
 
 struct AttestationFilter {
-  std::optional<ca::AgentId> agent;
-  std::string after;  // cursor: AttestationRecord::authorization of the last row seen, newest first
+  std::optional<ca::AgentId> agent{};
+  std::string after{};  // cursor: AttestationRecord::authorization of the last row seen, newest first
   size_t limit = 100;
 };
 struct AttestationRecord {
