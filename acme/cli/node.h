@@ -31,6 +31,7 @@ class Node {
   explicit Node(const Config& config) : config_(config) {}
   Status StartServers();
   Status StartService(acme::Links links);
+  void Decided(const acme::OrderId& id);
   acme::http::Response HandleAcme(const acme::http::Request& request);
   acme::http::Response RefuseAcme(int status, std::string_view detail);
 
