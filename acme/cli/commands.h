@@ -22,6 +22,7 @@ Result<int> RunCertShow(const Settings& settings);
 Result<int> RunCertRevoke(const Settings& settings);
 Result<int> RunStatus(const Settings& settings);
 Result<int> RunAuditVerify(const Settings& settings);
+Result<int> RunAttest(const Settings& settings);
 
 // Everything after the program's name; returns its exit status.
 int Run(std::span<const std::string> arguments);

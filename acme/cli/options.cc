@@ -10,30 +10,34 @@ using enum Command;
 using enum Arity;
 using enum Group;
 
-constexpr Commands kAll =
+constexpr Commands kWithDirectory =
     kInit | kServe | kSigner | kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify;
+constexpr Commands kAll = kWithDirectory | kAttest;
+constexpr Commands kOnlyAttest = static_cast<Commands>(kAttest);
 constexpr Commands kOnlyInit = static_cast<Commands>(kInit);
 // What `serve` takes, `init` takes too and writes to agentca.conf.
 constexpr Commands kBoth = kInit | kServe;
 constexpr Commands kConfOnly = 0;
-constexpr Commands kJson = kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify;
+constexpr Commands kJson = kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify | kAttest;
 
 constexpr CommandInfo kCommands[] = {
-    {kInit, "init", "", "create a certificate authority in a new directory", false},
-    {kServe, "serve", "", "serve ACME, OCSP and CRLs in the foreground", true},
-    {kSigner, "signer", "", "hold the keys and sign; started by serve", true},
-    {kCertList, "cert list", "", "list certificates, newest first", true},
-    {kCertShow, "cert show", "SERIAL", "show one certificate in words and PEM", true},
-    {kCertRevoke, "cert revoke", "SERIAL", "revoke one certificate", true},
-    {kStatus, "status", "", "say what serves and what expires when", true},
-    {kAuditVerify, "audit verify", "", "check the audit and key-usage logs", true},
+    {kInit, "init", "", "create a certificate authority in a new directory", Reads::kDirectory},
+    {kServe, "serve", "", "serve ACME, OCSP and CRLs in the foreground", Reads::kConf},
+    {kSigner, "signer", "", "hold the keys and sign; started by serve", Reads::kConf},
+    {kCertList, "cert list", "", "list certificates, newest first", Reads::kConf},
+    {kCertShow, "cert show", "SERIAL", "show one certificate in words and PEM", Reads::kConf},
+    {kCertRevoke, "cert revoke", "SERIAL", "revoke one certificate", Reads::kConf},
+    {kStatus, "status", "", "say what serves and what expires when", Reads::kConf},
+    {kAuditVerify, "audit verify", "", "check the audit and key-usage logs", Reads::kConf},
+    {kAttest, "attest", "[HOOK-ARGUMENT ...]",
+     "prove an agent to its CA; a hook for ACME clients", Reads::kOwnFile},
 };
 
 constexpr Option kOptions[] = {
     {"help", "", "", kFlag, kGeneral, kAll, false, "Show the options of the command and exit."},
-    {"dir", "DIR", "", kOne, kGeneral, kAll, false,
+    {"dir", "DIR", "", kOne, kGeneral, kWithDirectory, false,
      "Directory of the certificate authority. Required."},
-    {"log-level", "LEVEL", "info", kOne, kGeneral, kAll, true,
+    {"log-level", "LEVEL", "info", kOne, kGeneral, kWithDirectory, true,
      "Least severe messages to log: debug, info, warning or error."},
     {"json", "", "", kFlag, kGeneral, kJson, false, "Write JSON instead of words."},
     {"name", "DNS-NAME", "", kOne, kGeneral, static_cast<Commands>(kCertList), false,
@@ -144,6 +148,59 @@ constexpr Option kOptions[] = {
     {"ocsp-cache", "COUNT", "200000", kOne, kPublication, kBoth, true,
      "OCSP responses kept in memory."},
 
+    {"config", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "File with KEY = VALUE lines, the keys being options of this command: what a hook cannot be "
+     "given as an argument. The command line comes first."},
+    {"server", "URL", "", kOne, kEvidence, kOnlyAttest, false,
+     "ACME server of the CA, as its clients know it: https://ca.example.com:14000/directory. "
+     "Required."},
+    {"ca-file", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "Root certificate of the CA, in PEM. Unless given, the system's are trusted."},
+    {"agent", "DNS-NAME", "", kOne, kEvidence, kOnlyAttest, false,
+     "Agent to prove, when no ACME client says it."},
+    {"txt", "VALUE", "", kOne, kEvidence, kOnlyAttest, false,
+     "TXT value of the dns-01 challenge to answer, with --agent."},
+    {"grant", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "Prove the agent before it has an account; print a key id and an HMAC key for External "
+     "Account Binding, good for one account."},
+    {"token-file", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is the token in this file, read anew each time."},
+    {"token-command", "WORD", "", kMany, kEvidence, kOnlyAttest, false,
+     "The evidence is the token that this program prints; it finds the audience that the token "
+     "must have in AGENTCA_AUDIENCE."},
+    {"evidence-format", "NAME", "jwt", kOne, kEvidence, kOnlyAttest, false,
+     "Format of the token of token-file or token-command: jwt, jwt-svid or eat."},
+    {"from-kubernetes", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is a token that the Kubernetes API makes for the pod's service account."},
+    {"service-account-dir", "DIR", "/var/run/secrets/kubernetes.io/serviceaccount", kOne, kEvidence,
+     kOnlyAttest, false, "Where the pod's service account is mounted."},
+    {"from-github", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is the OIDC token of a GitHub Actions job."},
+    {"from-gcp", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is the identity token of a Google Cloud instance."},
+    {"gcp-metadata", "URL", "http://metadata.google.internal", kOne, kEvidence, kOnlyAttest, false,
+     "Metadata server for from-gcp."},
+    {"from-spiffe", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is a JWT-SVID of the SPIFFE Workload API."},
+    {"spiffe-command", "WORD", "", kMany, kEvidence, kOnlyAttest, false,
+     "Program that fetches the JWT-SVID; it gets -audience AUDIENCE -output json. Unless given, "
+     "spire-agent api fetch jwt."},
+    {"statement", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is a statement: the claims in this JSON file, with a nonce, signed by "
+     "attester-key."},
+    {"attester-chain", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is a signature by attester-key, whose certificate is the first in this PEM "
+     "file; the others lead to a root that the CA trusts."},
+    {"attester-key", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "Private key in PEM, for statement and attester-chain."},
+    {"attester-key-id", "TEXT", "", kOne, kEvidence, kOnlyAttest, false,
+     "Key id (kid) of attester-key in the CA's list of keys."},
+    {"certificate-key", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "Private key in PEM that the certificate will be for: the evidence is bound to it. Classes "
+     "that demand level 3 or 4 need it."},
+    {"deadline", "DURATION", "60s", kOne, kEvidence, kOnlyAttest, false,
+     "Longest time of the whole run."},
+
     {"acme-threads", "COUNT", "32", kOne, kLimits, kBoth, true,
      "Threads that handle ACME requests."},
     {"http-threads", "COUNT", "8", kOne, kLimits, kBoth, true,
@@ -196,6 +253,8 @@ std::string_view Heading(Group group) {
       return "Validation";
     case kPublication:
       return "Publication";
+    case kEvidence:
+      return "Evidence";
     case kLimits:
       break;
   }

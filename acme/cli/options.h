@@ -17,6 +17,7 @@ enum class Command : uint16_t {
   kCertRevoke = 1 << 5,
   kStatus = 1 << 6,
   kAuditVerify = 1 << 7,
+  kAttest = 1 << 8,
 };
 using Commands = uint16_t;  // a set of Command
 constexpr Commands operator|(Command a, Command b) {
@@ -29,13 +30,20 @@ constexpr bool Has(Commands set, Command command) {
   return (set & static_cast<Commands>(command)) != 0;
 }
 
+// Where a command finds what is not on its command line.
+enum class Reads : uint8_t {
+  kDirectory,  // --dir is required, nothing is read
+  kConf,       // --dir is required, DIR/agentca.conf must exist and is read
+  kOwnFile,    // no --dir; the file of --config, if one is given, with the command's options as keys
+};
+
 // How a command is called and what it is for, in one row.
 struct CommandInfo {
   Command command;
   std::string_view words;       // "cert show"
-  std::string_view positional;  // "SERIAL"; "" when it takes none
+  std::string_view positional;  // "SERIAL"; "" when it takes none; "WORD ..." for any number
   std::string_view summary;
-  bool reads_conf;  // DIR/agentca.conf must exist and is read
+  Reads reads;
 };
 std::span<const CommandInfo> CommandTable();
 const CommandInfo& InfoOf(Command command);
@@ -52,6 +60,7 @@ enum class Group : uint8_t {
   kIssuance,
   kValidation,
   kPublication,
+  kEvidence,
   kLimits
 };
 std::string_view Heading(Group group);
