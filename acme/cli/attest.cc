@@ -61,6 +61,10 @@ Result<acme::JsonDocument> AskForObject(const WebRequest& request, int expected)
   return Error{Code::kUnavailable, request.url + ": the answer is no JSON object"};
 }
 
+void BindKey(const AttestPlan& plan, Demand& demand) {
+  if (plan.certificate_key != nullptr) demand.key = plan.certificate_key->public_key();
+}
+
 Result<Wanted> AskWhatIsWanted(const AttestPlan& plan, const std::string& url, Time now) {
   AGENTCA_ASSIGN(const acme::JsonDocument document,
                  AskForObject({.url = url, .body = "", .ca_file = plan.ca_file}, 200));
@@ -78,16 +82,16 @@ Result<Wanted> AskWhatIsWanted(const AttestPlan& plan, const std::string& url, T
   wanted.token = token.value_or("");
   AGENTCA_ASSIGN(const auto status, root.OptionalString("status"));
   wanted.done = status == "dropped";
-  if (plan.certificate_key != nullptr) wanted.demand.key = plan.certificate_key->public_key();
+  BindKey(plan, wanted.demand);
   return wanted;
 }
 
-Status CheckPossible(const Wanted& wanted, const std::string& format) {
+Status CheckPossible(const Wanted& wanted, std::string_view format) {
   const auto& formats = wanted.formats;
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
     std::string known;
     for (const std::string& each : formats) known += (known.empty() ? "" : ", ") + each;
-    return Error{Code::kUnauthorized, "the CA does not take " + format +
+    return Error{Code::kUnauthorized, "the CA does not take " + std::string(format) +
                                           " evidence for this agent, but: " +
                                           (known.empty() ? "none" : known)};
   }
@@ -109,21 +113,27 @@ Result<Bytes> ProvePossession(ca::Signer& key, const Demand& demand) {
 }
 
 // The members of the response to the challenge; the caller adds its own and ends the object.
-Status WriteStatement(const AttestPlan& plan, const Wanted& wanted, acme::JsonWriter& json) {
-  AGENTCA_ASSIGN(const Collected collected, plan.collector.Collect(wanted.demand));
-  AGENTCA_TRY(CheckPossible(wanted, collected.format));
-  json.Member("fmt", collected.format).Member("evidence", ToBase64Url(collected.evidence));
+Status WriteStatement(const AttestPlan& plan, const Demand& demand, const Collected& collected,
+                      acme::JsonWriter& json) {
+  json.Member("fmt", plan.collector.format()).Member("evidence", ToBase64Url(collected.evidence));
   if (!collected.chain.empty()) {
     json.Key("chain").BeginArray();
     for (const Bytes& certificate : collected.chain) json.String(ToBase64Url(certificate));
     json.EndArray();
   }
   if (plan.certificate_key != nullptr) {
-    AGENTCA_ASSIGN(const Bytes pop, ProvePossession(*plan.certificate_key, wanted.demand));
+    AGENTCA_ASSIGN(const Bytes pop, ProvePossession(*plan.certificate_key, demand));
     json.Member("spki", ToBase64Url(plan.certificate_key->public_key().spki()));
     json.Member("pop", ToBase64Url(pop));
   }
   return {};
+}
+
+// Asked before anything is collected, as far as it can be known: evidence may be dear.
+Status WriteEvidence(const AttestPlan& plan, const Wanted& wanted, acme::JsonWriter& json) {
+  AGENTCA_TRY(CheckPossible(wanted, plan.collector.format()));
+  AGENTCA_ASSIGN(const Collected collected, plan.collector.Collect(wanted.demand));
+  return WriteStatement(plan, wanted.demand, collected, json);
 }
 
 WebRequest JsonPost(const AttestPlan& plan, const std::string& url, std::string json) {
@@ -145,7 +155,7 @@ Result<std::string> ProveAtDrop(const AttestPlan& plan, const ProofRequest& requ
   if (wanted.done) return request.dns_name + ": evidence lies there already";
   acme::JsonWriter json;
   json.BeginObject();
-  AGENTCA_TRY(WriteStatement(plan, wanted, json));
+  AGENTCA_TRY(WriteEvidence(plan, wanted, json));
   json.EndObject();
   AGENTCA_ASSIGN(const acme::JsonDocument dropped,
                  AskForObject(JsonPost(plan, url, std::move(json).Take()), 200));
@@ -156,13 +166,24 @@ Result<std::string> ProveAtDrop(const AttestPlan& plan, const ProofRequest& requ
          std::to_string(level.value_or(0));
 }
 
+Result<std::string> MakeResponse(const AttestPlan& plan, const Demand& demand) {
+  Demand bound = demand;
+  BindKey(plan, bound);
+  AGENTCA_ASSIGN(const Collected collected, plan.collector.Collect(bound));
+  acme::JsonWriter json;
+  json.BeginObject();
+  AGENTCA_TRY(WriteStatement(plan, bound, collected, json));
+  json.EndObject();
+  return std::move(json).Take();
+}
+
 Result<GrantedBinding> AskForGrant(const AttestPlan& plan, const std::string& dns_name, Time now) {
   const std::string url = plan.server + "/acme/grant";
   AGENTCA_ASSIGN(const Wanted wanted,
                  AskWhatIsWanted(plan, url + "?agent=" + PercentEncode(dns_name), now));
   acme::JsonWriter json;
   json.BeginObject().Member("agent", dns_name).Member("token", wanted.token);
-  AGENTCA_TRY(WriteStatement(plan, wanted, json));
+  AGENTCA_TRY(WriteEvidence(plan, wanted, json));
   json.EndObject();
   AGENTCA_ASSIGN(const acme::JsonDocument granted,
                  AskForObject(JsonPost(plan, url, std::move(json).Take()), 201));

@@ -22,6 +22,9 @@ struct AttestPlan {
 // kUnauthorized with the CA's own words when it refuses; kUnavailable after a few tries.
 Result<std::string> ProveAtDrop(const AttestPlan& plan, const ProofRequest& request, Time now);
 
+// The response to the challenge as JSON, for those who post it themselves.
+Result<std::string> MakeResponse(const AttestPlan& plan, const Demand& demand);
+
 // Proves the agent before it has an account: key id and HMAC key for External Account Binding.
 struct GrantedBinding {
   std::string key_id, hmac_key, agent, expires;

@@ -41,6 +41,26 @@ Result<HookCall> WhatToProve(const Settings& settings) {
   return HookCall{HookCall::Action::kProve, {{std::move(name), *nonce}}};
 }
 
+Result<int> RunPrint(const Settings& settings, const AttestPlan& plan, Time now) {
+  Demand demand{.audience = settings.Text("audience"), .nonce = {}, .key = {}, .now = now};
+  if (demand.audience.empty()) return Error{Code::kMalformed, "--print needs --audience URL"};
+  const auto nonce = ParseTxtValue(settings.Text("txt"));
+  if (!nonce.ok()) return settings.Bad("txt", nonce.error().detail);
+  demand.nonce = *nonce;
+  AGENTCA_ASSIGN(const std::string response, MakeResponse(plan, demand));
+  std::cout << response << "\n";
+  return kExitSuccess;
+}
+
+// Nothing to do at all is known before anything is configured: clean-up hooks always succeed.
+Result<int> RunHook(const AttestPlan& plan, const HookCall& call, Time now) {
+  for (const ProofRequest& request : call.requests) {
+    AGENTCA_ASSIGN(const std::string said, ProveAtDrop(plan, request, now));
+    std::cout << said << "\n";
+  }
+  return kExitSuccess;
+}
+
 Result<int> RunGrant(const Settings& settings, const AttestPlan& plan, Time now) {
   const std::string agent = settings.Text("agent");
   if (agent.empty()) return Error{Code::kMalformed, "--grant needs --agent DNS-NAME"};
@@ -65,31 +85,27 @@ Result<int> RunGrant(const Settings& settings, const AttestPlan& plan, Time now)
 
 Result<int> RunAttest(const Settings& settings) {
   SetLogLevel(Level::kWarning);
-  std::optional<HookCall> call;
-  if (!settings.Flag("grant")) {
+  HookCall call;
+  const bool is_hook = !settings.Flag("grant") && !settings.Flag("print");
+  if (is_hook) {
     AGENTCA_ASSIGN(call, WhatToProve(settings));
-    if (call->action == HookCall::Action::kNothing) return kExitSuccess;
-    if (call->action == HookCall::Action::kDecline) return kExitFailure;
+    if (call.action == HookCall::Action::kNothing) return kExitSuccess;
+    if (call.action == HookCall::Action::kDecline) return kExitFailure;
   }
   const auto limit = ParseDuration(settings.Text("deadline"));
   if (!limit.ok()) return settings.Bad("deadline", limit.error().detail);
   const Deadline deadline(*limit, "attest");
   OpenSslRandom random;
-  AGENTCA_ASSIGN(const std::string server, ServerOf(settings));
   AGENTCA_ASSIGN(const auto collector, MakeCollector(settings, random));
-  std::unique_ptr<ca::Signer> certificate_key;
+  std::unique_ptr<ca::Signer> key;
   if (settings.Given("certificate-key")) {
-    AGENTCA_ASSIGN(certificate_key, ReadAgentKey(settings.Text("certificate-key")));
+    AGENTCA_ASSIGN(key, ReadAgentKey(settings.Text("certificate-key")));
   }
-  const AttestPlan plan{server, settings.Text("ca-file"), *collector, certificate_key.get()};
+  AttestPlan plan{"", settings.Text("ca-file"), *collector, key.get()};
   const Time now = SystemClock().Now();
-  if (!call) return RunGrant(settings, plan, now);
-  for (const ProofRequest& request : call->requests) {
-    AGENTCA_ASSIGN(const std::string said, ProveAtDrop(plan, request, now));
-    // certbot hands standard output on to its clean-up hook and to people.
-    std::cout << said << "\n";
-  }
-  return kExitSuccess;
+  if (settings.Flag("print")) return RunPrint(settings, plan, now);
+  AGENTCA_ASSIGN(plan.server, ServerOf(settings));
+  return is_hook ? RunHook(plan, call, now) : RunGrant(settings, plan, now);
 }
 
 }  // namespace agentca::cli

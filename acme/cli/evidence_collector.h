@@ -26,7 +26,6 @@ struct Demand {
 std::string AudienceFor(const Demand& demand);
 
 struct Collected {
-  std::string format;  // as the CA names it: "jwt", "x5c", …
   Bytes evidence;
   std::vector<Bytes> chain{};  // DER, leaf first
 };
@@ -36,6 +35,7 @@ struct Collected {
 class Collector {
  public:
   virtual ~Collector() = default;
+  virtual std::string_view format() const = 0;  // as the CA names it: "jwt", "x5c", …
   virtual Result<Collected> Collect(const Demand& demand) = 0;
 };
 

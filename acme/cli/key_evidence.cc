@@ -30,12 +30,13 @@ class X5cCollector final : public Collector {
  public:
   X5cCollector(std::unique_ptr<ca::Signer> key, std::vector<Bytes> chain)
       : key_(std::move(key)), chain_(std::move(chain)) {}
+  std::string_view format() const override { return "x5c"; }
   Result<Collected> Collect(const Demand& demand) override {
     Bytes message = ToBytes(AsBytes(kContext));
     const Bytes bound = NonceAndKey(demand);
     message.insert(message.end(), bound.begin(), bound.end());
     AGENTCA_ASSIGN(Bytes signature, key_->Sign(message));
-    return Collected{"x5c", std::move(signature), chain_};
+    return Collected{std::move(signature), chain_};
   }
 
  private:
@@ -59,6 +60,7 @@ class StatementCollector final : public Collector {
         claims_(std::move(claims)),
         random_(random) {}
 
+  std::string_view format() const override { return "statement"; }
   Result<Collected> Collect(const Demand& demand) override {
     acme::JsonWriter header;
     header.BeginObject().Member("typ", "agent-statement+jwt");
@@ -68,7 +70,7 @@ class StatementCollector final : public Collector {
     AGENTCA_ASSIGN(const std::string statement,
                    SignCompactJws(*key_, members.substr(1, members.size() - 2) + ",",
                                   Payload(demand)));
-    return Collected{"statement", ToBytes(AsBytes(statement)), {}};
+    return Collected{ToBytes(AsBytes(statement)), {}};
   }
 
  private:

@@ -163,6 +163,11 @@ constexpr Option kOptions[] = {
     {"grant", "", "", kFlag, kEvidence, kOnlyAttest, false,
      "Prove the agent before it has an account; print a key id and an HMAC key for External "
      "Account Binding, good for one account."},
+    {"print", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "Print the response to the challenge, made for --audience and --txt, instead of bringing it to "
+     "the CA: for plugins that post it themselves."},
+    {"audience", "URL", "", kOne, kEvidence, kOnlyAttest, false,
+     "URL of the challenge, for print."},
     {"token-file", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
      "The evidence is the token in this file, read anew each time."},
     {"token-command", "WORD", "", kMany, kEvidence, kOnlyAttest, false,

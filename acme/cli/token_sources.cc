@@ -20,10 +20,11 @@ class TokenCollector final : public Collector {
  public:
   TokenCollector(std::string format, TokenSource source)
       : format_(std::move(format)), source_(std::move(source)) {}
+  std::string_view format() const override { return format_; }
   Result<Collected> Collect(const Demand& demand) override {
     AGENTCA_ASSIGN(const std::string token, source_(AudienceFor(demand)));
     if (token.empty()) return Error{Code::kUnavailable, "the token is empty"};
-    return Collected{format_, ToBytes(AsBytes(token)), {}};
+    return Collected{ToBytes(AsBytes(token)), {}};
   }
 
  private:
