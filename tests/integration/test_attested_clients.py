@@ -1,6 +1,7 @@
 """Every way in of agent-attest-01, with stock clients and evidence that others made."""
 
 import json
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -219,25 +220,28 @@ def test_suspension_makes_renewal_fail_and_revokes(world, make):
     expect_agent(read(client.renew()), agent)
 
 
-def test_keys_of_the_issuer_out_of_reach_recover(world, issuer):
+def test_keys_of_the_issuer_out_of_reach_recover(world, tmp_path):
     """A challenge whose JWK Set cannot be fetched stays processing, and becomes valid by itself."""
+    issuer = agents.Issuer(tmp_path / "issuer")
+    world.add_source("flaky", "--format", "jwt", "--issuer", issuer.url, "--jwks-url",
+                     f"{issuer.url}/jwks", "--jwks-ca", issuer.ca_file)
     agent = "outage/robot"
-    name = world.add_agent(agent)
+    name = world.add_agent(agent, source="flaky")
     client = new_client(world)
     created, challenges = order_for(client, name)
     challenge = challenges["agent-attest-01"]
-    world.ca.cli("evidence", "add", "platform", "--replace", "--format", "jwt", "--issuer",
-                 issuer.url, "--jwks-url", f"{issuer.url}/jwks", "--jwks-ca", issuer.ca_file)
     token = issuer.token(sub=agent,
                          aud=f"{challenge['audience']}#{txt_value(client, challenge)}")
-    issuer.stop()
+    issuer.program.process.send_signal(signal.SIGSTOP)  # it accepts, and never answers
     client.must(challenge["url"], {"fmt": "jwt", "evidence": b64(token.encode())})
-    stuck = client.wait(challenge["url"], lambda c: "error" in c)
-    assert stuck["status"] == "processing"
-    assert client.fetch(challenge["url"]).headers["Retry-After"]
-    issuer.start()
+    client.wait(challenge["url"], lambda c: "error" in c)
+    stuck = client.fetch(challenge["url"])
+    assert stuck.json["status"] == "processing"
+    assert stuck.headers["Retry-After"]
+    issuer.program.process.send_signal(signal.SIGCONT)
     client.wait(created.location, lambda order: order["status"] == "ready", 120)
     client.close()
+    issuer.stop()
 
 
 def test_fifty_agents_enrol_and_renew_at_once(world):
