@@ -7,6 +7,7 @@
 #include "acme/cli/files.h"
 #include "acme/cli/pem.h"
 #include "acme/json.h"
+#include "acme/jws.h"
 
 namespace agentca::cli {
 namespace {
@@ -81,7 +82,7 @@ class StatementCollector final : public Collector {
     if (demand.key) {
       ours.Key("cnf")
           .BeginObject()
-          .Member("x5t#S256", ToBase64Url(demand.key->spki_sha256()))
+          .Member("jkt", acme::Thumbprint(*demand.key))
           .EndObject();
     }
     ours.Key("iat").Int(now).Key("exp").Int(now + kStatementLife.count());
