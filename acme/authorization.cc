@@ -96,7 +96,7 @@ Result<http::Response> Begin(Context& context, const VerifiedRequest& request,
     http::Response busy = ProblemResponse(503, "too many validations are waiting; try again later");
     return busy;
   }
-  const auto begun = context.memory.store.BeginChallenge(authorization.id, type, request.now());
+  const auto begun = context.memory.store.BeginChallenge(authorization.id, type, {}, request.now());
   const std::string& thumbprint = request.account().thumbprint;
   if (!begun.ok()) {
     const Code code = begun.error().code;

@@ -82,7 +82,7 @@ Status Begin(Context& context, const OrderId& id, Time now) {
   if (!context.settlement.Claim(id)) {
     return Error{Code::kOrderNotReady, "the order is being finalized"};
   }
-  const Status begun = context.memory.store.BeginFinalize(id, now);
+  const Status begun = context.memory.store.BeginFinalize(id, {}, now);
   if (begun.ok()) return {};
   if (begun.error().code == Code::kUnavailable || begun.error().code == Code::kInternal) {
     context.settlement.Conclude(id, InterruptedOrder());

@@ -149,8 +149,9 @@ struct Agent {
   Time created_at{};
   Time changed_at{};
 };
-// What an administrator may say: labels, lengths (at most 256 octets of text a field), sponsor
-// present, at most 64 scopes, rules and components. kMalformed names the field.
+// What an administrator may say: labels, plain text of at most 256 octets a field, sponsor present,
+// at most 64 scopes, rules, claims of a rule and components. Each way to prove it demands a claim:
+// without one, whatever the source vouches for would be this agent. kMalformed names the field.
 Status CheckAgent(const Agent& agent);
 
 // Admits agents of a fleet when they first prove themselves: attested claims give the name.
@@ -158,7 +159,8 @@ struct AdmissionRule {
   std::string name;    // an agent label
   std::string source;  // of the evidence
   std::vector<ClaimMatcher> claims;
-  // Text with "{claim}" replaced by the claim's one value. The result must be an agent label.
+  // Text with "{claim}" replaced by the claim's one value. The result must be an agent label. The
+  // name holds at least one: a single agent is registered, not admitted.
   std::string tenant_template, name_template;
   // What the admitted agent gets.
   std::string purpose, sponsor, deployment;
@@ -168,10 +170,12 @@ struct AdmissionRule {
 };
 Status CheckAdmissionRule(const AdmissionRule& rule);
 Status CheckEvidenceSource(const EvidenceSource& source);  // its own fields; keys are read elsewhere
-// Whom these claims name under this rule; kBadAttestation names the claim that is missing, has
-// several values or makes no label.
+// Whom these claims name under this rule; kBadAttestation ("claim mismatch: …") names the claim
+// that the rule does not want, is missing, has several values or makes no label.
 Result<AgentId> NameByRule(const AdmissionRule& rule, const Claims& claims);
-// The agent that a rule admits: active, its evidence this rule's.
-Agent AdmittedAgent(const AdmissionRule& rule, const AgentId& id);
+// The agent that a rule admits on these claims, named as NameByRule does. Its evidence is this
+// rule's, with the claims that gave the name pinned to their values: nobody else whom the rule
+// would admit passes for it.
+Result<Agent> AdmittedAgent(const AdmissionRule& rule, const Claims& claims);
 
 }  // namespace agentca::ca

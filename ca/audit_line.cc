@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "ca/base/bytes.h"
+#include "ca/base/utf8.h"
 
 namespace agentca::ca {
 namespace {
@@ -12,22 +13,6 @@ constexpr size_t kHashSize = 64;  // hex
 constexpr std::string_view kStart = R"({"seq":)";
 constexpr std::string_view kPrev = R"(,"prev":")";
 constexpr std::string_view kEnd = R"("})";
-
-// Length of the UTF-8 sequence at the start of `text` (RFC 3629 §4), 0 when there is none.
-size_t Utf8Length(std::string_view text) {
-  const auto octet = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t first = octet(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  const uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-  const uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-  if (octet(1) < low || octet(1) > high) return 0;
-  for (size_t i = 2; i < length; ++i) {
-    if ((octet(i) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
 
 // A JSON string (RFC 8259 §7). Octets that are not UTF-8 become U+FFFD, so that a line is always
 // JSON, whatever a client managed to have logged.

@@ -1,6 +1,7 @@
 #include "storage/memory.h"
 
 #include "storage/memory_acme.h"
+#include "storage/memory_agents.h"
 #include "storage/memory_certificates.h"
 
 namespace agentca::storage {
@@ -10,10 +11,12 @@ class MemoryBackend final : public Backend {
  public:
   acme::Store& acme() override { return acme_; }
   ca::CertificateStore& certificates() override { return certificates_; }
+  ca::AgentRegistry& agents() override { return agents_; }
   std::string Describe() const override { return "memory:, lost at exit"; }
 
  private:
-  MemoryAcmeStore acme_;
+  MemoryAgents agents_;
+  MemoryAcmeStore acme_{agents_};
   MemoryCertificateStore certificates_;
 };
 
