@@ -114,7 +114,7 @@ class World:
                           init=["--agents-zone", ZONE, "--admin-listen",
                                 f"127.0.0.1:{self.admin_port}", *init], serve=serve)
         self.ca.start()
-        self.add_source("platform", "--format", "jwt", "--issuer", issuer.url, "--jwks-url",
+        self.add_source("platform", "--format", "jwt", "--issuer", issuer.url, "--jwks",
                         f"{issuer.url}/jwks", "--jwks-ca", issuer.ca_file)
 
     @property
@@ -131,9 +131,9 @@ class World:
     def add_agent(self, agent, *arguments, source="platform", claims=None, **degrees):
         """Registered with `claims` (default: sub is the agent's own path) of `source`."""
         claims = {"sub": agent} if claims is None else claims
-        rule = [source, *(f"{claim}={pattern}" for claim, pattern in claims.items())]
+        rule = " ".join([source, *(f"{claim}={pattern}" for claim, pattern in claims.items())])
         options = [part for name, value in degrees.items() for part in (f"--{name}", value)]
-        self.ca.cli("agent", "add", agent, "--sponsor", "team@test.example", "--evidence", *rule,
+        self.ca.cli("agent", "add", agent, "--sponsor", "team@test.example", "--evidence", rule,
                     *options, *arguments)
         return dns_name(agent)
 

@@ -211,7 +211,7 @@ def test_suspension_makes_renewal_fail_and_revokes(world, make):
     name = world.add_agent(agent)
     client = make(attested_clients.Certbot, world.attest_conf({"sub": agent}, name="susp.conf"))
     certificate = read(client.obtain([name]))
-    world.ca.cli("agent", "suspend", agent, "--revoke-certificates", "--note", "test")
+    world.ca.cli("agent", "suspend", agent, "--reason", "a test")
     wait_for(lambda: ocsp_status(world.ca, certificate) == "revoked", 5, "OCSP says revoked")
     with pytest.raises(AssertionError) as refused:
         client.renew()
@@ -223,7 +223,7 @@ def test_suspension_makes_renewal_fail_and_revokes(world, make):
 def test_keys_of_the_issuer_out_of_reach_recover(world, tmp_path):
     """A challenge whose JWK Set cannot be fetched stays processing, and becomes valid by itself."""
     issuer = agents.Issuer(tmp_path / "issuer")
-    world.add_source("flaky", "--format", "jwt", "--issuer", issuer.url, "--jwks-url",
+    world.add_source("flaky", "--format", "jwt", "--issuer", issuer.url, "--jwks",
                      f"{issuer.url}/jwks", "--jwks-ca", issuer.ca_file)
     agent = "outage/robot"
     name = world.add_agent(agent, source="flaky")
