@@ -58,6 +58,7 @@ Status ReadPcrs(const JsonValue& root, TpmEvidence& out) {
 }  // namespace
 
 Result<TpmEvidence> TpmEvidence::Parse(ByteView octets) {
+  if (octets.size() > kMaxEvidence) return Malformed("it is too large");
   AGENTCA_ASSIGN(const JsonDocument document,
                  JsonDocument::Parse(AsText(octets), {.max_size = kMaxEvidence, .max_depth = 4}));
   const JsonValue root = document.root();

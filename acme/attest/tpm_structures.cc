@@ -85,8 +85,10 @@ Result<PublicKey> ReadRsa(const TPMT_PUBLIC& area) {
   // Part 2 §12.2.3.5: zero stands for 2^16 + 1.
   const uint32_t exponent =
       area.parameters.rsaDetail.exponent == 0 ? 65537 : area.parameters.rsaDetail.exponent;
-  const Bytes octets{static_cast<uint8_t>(exponent >> 24), static_cast<uint8_t>(exponent >> 16),
-                     static_cast<uint8_t>(exponent >> 8), static_cast<uint8_t>(exponent)};
+  Bytes octets{static_cast<uint8_t>(exponent >> 24), static_cast<uint8_t>(exponent >> 16),
+               static_cast<uint8_t>(exponent >> 8), static_cast<uint8_t>(exponent)};
+  octets.erase(octets.begin(), std::find_if(octets.begin(), octets.end(),
+                                            [](uint8_t octet) { return octet != 0; }));
   return PublicKey::FromRsa(View(area.unique.rsa, area.unique.rsa.buffer), octets);
 }
 
