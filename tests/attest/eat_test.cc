@@ -191,17 +191,15 @@ TEST_P(EatLevel, WithAnyOctetChangedProvesNothingElse) {
   const Bytes token = Token("good");
   const auto genuine = Judge(token);
   for (size_t at = 0; at < token.size(); ++at) {
-    for (const int change : {0x01, 0x20, 0x80}) {
-      Bytes changed = token;
-      changed[at] = static_cast<uint8_t>(changed[at] ^ change);
-      const auto attested = Judge(changed);
-      if (!attested.ok()) {
-        EXPECT_NE(attested.error().code, Code::kInternal);
-        continue;
-      }
-      EXPECT_EQ(attested->claims, genuine->claims) << at;
-      EXPECT_EQ(attested->level, genuine->level) << at;
+    Bytes changed = token;
+    changed[at] ^= static_cast<uint8_t>(1 << (at % 8));
+    const auto attested = Judge(changed);
+    if (!attested.ok()) {
+      EXPECT_NE(attested.error().code, Code::kInternal);
+      continue;
     }
+    EXPECT_EQ(attested->claims, genuine->claims) << at;
+    EXPECT_EQ(attested->level, genuine->level) << at;
   }
 }
 

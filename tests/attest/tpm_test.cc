@@ -337,26 +337,25 @@ TEST_F(TpmTest, StructuresThatAreCutOffOrTooLongAreTypedErrors) {
 
 // Where a changed octet does not matter is akPub beside its key: attributes that we do not ask for.
 // Who vouches for the key vouches for those.
-TEST_F(TpmTest, WithAnyBitChangedNothingElseIsProven) {
+TEST_F(TpmTest, WithAnyOctetChangedNothingElseIsProven) {
   const Parts good = Parts().Quote("quote_bound").Certify("certify_bound", "key");
   const auto genuine = Judge(good);
   for (size_t i = 0; i < 6; ++i) {
     Parts parts = good;
     Bytes& structure = *Structures(parts)[i];
     for (size_t at = 0; at < structure.size(); ++at) {
-      for (int bit = 0; bit < 8; ++bit) {
-        structure[at] ^= static_cast<uint8_t>(1 << bit);
-        const auto attested = Judge(parts);
-        structure[at] ^= static_cast<uint8_t>(1 << bit);
-        if (!attested.ok()) {
-          EXPECT_TRUE(attested.error().code == Code::kMalformed ||
-                      attested.error().code == Code::kBadAttestation);
-          continue;
-        }
-        EXPECT_EQ(i, 0u) << "structure " << i << " is signed, octet " << at;
-        EXPECT_EQ(attested->claims, genuine->claims);
-        EXPECT_EQ(attested->level, 4);
+      const auto bit = static_cast<uint8_t>(1 << (at % 8));
+      structure[at] ^= bit;
+      const auto attested = Judge(parts);
+      structure[at] ^= bit;
+      if (!attested.ok()) {
+        EXPECT_TRUE(attested.error().code == Code::kMalformed ||
+                    attested.error().code == Code::kBadAttestation);
+        continue;
       }
+      EXPECT_EQ(i, 0u) << "structure " << i << " is signed, octet " << at;
+      EXPECT_EQ(attested->claims, genuine->claims);
+      EXPECT_EQ(attested->level, 4);
     }
   }
 }
