@@ -140,6 +140,21 @@ std::optional<bool> JsonValue::AsBool() const {
   return NodeOf(node_).GetBool();
 }
 
+std::optional<double> JsonValue::AsNumber() const {
+  if (!NodeOf(node_).IsNumber()) return std::nullopt;
+  return NodeOf(node_).GetDouble();
+}
+
+std::optional<std::string> JsonValue::AsScalarText() const {
+  const Value& node = NodeOf(node_);
+  if (node.IsString()) return std::string(TextOf(node));
+  if (!node.IsNumber() && !node.IsBool()) return std::nullopt;
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  node.Accept(writer);
+  return std::string(buffer.GetString(), buffer.GetSize());
+}
+
 std::vector<JsonValue> JsonValue::elements() const {
   std::vector<JsonValue> all;
   if (!is_array()) return all;

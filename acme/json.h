@@ -23,6 +23,9 @@ class JsonValue {
   std::optional<std::string_view> AsString() const;
   std::optional<int64_t> AsInt() const;   // integers that fit; 1.0 is not one
   std::optional<bool> AsBool() const;
+  std::optional<double> AsNumber() const;  // any number; large integers lose precision
+  // A string as it is; a number, true or false as JSON writes it.
+  std::optional<std::string> AsScalarText() const;
   std::vector<JsonValue> elements() const;                                 // of an array
   std::vector<std::pair<std::string_view, JsonValue>> members() const;     // of an object
   std::optional<JsonValue> Find(std::string_view name) const;              // member of an object

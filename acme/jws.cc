@@ -32,6 +32,9 @@ constexpr std::array<AlgorithmRow, kJwsAlgorithms.size()> kAlgorithms{{
     {"RS256", SignatureAlgorithm::kRsaPkcs1Sha256, KeyType::kRsa},
 }};
 
+// RFC 7515 §4.1: where a JWS brings or points to the key that shall verify it. RFC 8725 §3.10.
+constexpr std::array<std::string_view, 4> kKeyParameters{"jwk", "jku", "x5c", "x5u"};
+
 const AlgorithmRow& RowOf(SignatureAlgorithm algorithm) {
   return *std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
                        [&](const AlgorithmRow& row) { return row.algorithm == algorithm; });
@@ -153,7 +156,8 @@ Status ReadKey(const JsonValue& header, Jws& jws) {
   return {};
 }
 
-Status ReadHeader(const JsonValue& header, Jws& jws) {
+// What both serializations demand of a protected header: its algorithm.
+Result<SignatureAlgorithm> ReadAlgorithm(const JsonValue& header) {
   if (!header.is_object()) return Malformed("JWS protected header must be a JSON object");
   // RFC 8555 §6.2: no "b64" (RFC 7797); and we understand no critical extension at all.
   if (header.Find("b64")) return Malformed("JWS payload must not be unencoded (\"b64\")");
@@ -165,7 +169,42 @@ Status ReadHeader(const JsonValue& header, Jws& jws) {
   if (row == kAlgorithms.end()) {
     return Error{Code::kBadSignatureAlgorithm, "JWS algorithm is not supported"};
   }
-  jws.algorithm = row->algorithm;
+  return row->algorithm;
+}
+
+// The three encoded parts of a JWS, decoded.
+struct Parts {
+  JsonDocument header;
+  Bytes payload;
+  Bytes signature;
+};
+
+Result<Parts> DecodeParts(std::string_view protected_text, std::string_view payload_text,
+                          std::string_view signature_text) {
+  auto header_octets = FromBase64Url(protected_text);
+  auto payload = FromBase64Url(payload_text);
+  auto signature = FromBase64Url(signature_text);
+  if (!header_octets.ok() || !payload.ok() || !signature.ok()) {
+    return Malformed("JWS members must be base64url without padding");  // RFC 8555 §6.1
+  }
+  AGENTCA_ASSIGN(JsonDocument header, JsonDocument::Parse(AsText(*header_octets)));
+  return Parts{std::move(header), *std::move(payload), *std::move(signature)};
+}
+
+Status VerifySignature(SignatureAlgorithm algorithm, std::string_view signing_input,
+                       const Bytes& signature, const PublicKey& signer) {
+  if (signer.type() != RowOf(algorithm).key) {
+    return Malformed("JWS algorithm does not fit the type of the key");
+  }
+  AGENTCA_ASSIGN(const Bytes x509_form, ToX509Signature(signer.type(), signature));
+  if (!signer.Verify(algorithm, AsBytes(signing_input), x509_form)) {
+    return Malformed("JWS signature does not verify");
+  }
+  return {};
+}
+
+Status ReadHeader(const JsonValue& header, Jws& jws) {
+  AGENTCA_ASSIGN(jws.algorithm, ReadAlgorithm(header));
   AGENTCA_TRY(ReadKey(header, jws));
   AGENTCA_ASSIGN(jws.url, header.String("url"));
   AGENTCA_ASSIGN(jws.nonce, header.OptionalString("nonce"));
@@ -184,32 +223,53 @@ Result<Jws> Jws::Parse(std::string_view body) {
   AGENTCA_ASSIGN(const std::string payload_text, root.String("payload"));
   AGENTCA_ASSIGN(const std::string signature_text, root.String("signature"));
 
-  auto header_octets = FromBase64Url(protected_text);
-  auto payload = FromBase64Url(payload_text);
-  auto signature = FromBase64Url(signature_text);
-  if (!header_octets.ok() || !payload.ok() || !signature.ok()) {
-    return Malformed("JWS members must be base64url without padding");  // RFC 8555 §6.1
-  }
-  AGENTCA_ASSIGN(const JsonDocument header, JsonDocument::Parse(AsText(*header_octets)));
+  AGENTCA_ASSIGN(Parts parts, DecodeParts(protected_text, payload_text, signature_text));
 
   Jws jws{};
-  AGENTCA_TRY(ReadHeader(header.root(), jws));
-  jws.payload = AsText(*payload);
+  AGENTCA_TRY(ReadHeader(parts.header.root(), jws));
+  jws.payload = AsText(parts.payload);
   jws.signing_input = protected_text + "." + payload_text;
-  jws.signature = *std::move(signature);
+  jws.signature = std::move(parts.signature);
   return jws;
 }
 
 Status Jws::Verify(const ca::PublicKey& signer) const {
-  if (signer.type() != RowOf(algorithm).key) {
-    return Malformed("JWS algorithm does not fit the type of the key");
-  }
-  AGENTCA_ASSIGN(const Bytes x509_form, ToX509Signature(signer.type(), signature));
-  if (!signer.Verify(algorithm, AsBytes(signing_input), x509_form)) {
-    return Malformed("JWS signature does not verify");
-  }
-  return {};
+  return VerifySignature(algorithm, signing_input, signature, signer);
 }
+
+Result<CompactJws> CompactJws::Parse(std::string_view text) {
+  // RFC 7515 §5.2, and RFC 7516 §9: a JWE has four dots.
+  const size_t first = text.find('.');
+  const size_t last = text.rfind('.');
+  if (first == std::string_view::npos || text.find('.', first + 1) != last || first == last) {
+    return Malformed("JWS must have three parts with dots between them (compact serialization)");
+  }
+  AGENTCA_ASSIGN(Parts parts,
+                 DecodeParts(text.substr(0, first), text.substr(first + 1, last - first - 1),
+                             text.substr(last + 1)));
+  const JsonValue header = parts.header.root();
+  CompactJws jws{};
+  AGENTCA_ASSIGN(jws.algorithm, ReadAlgorithm(header));
+  for (const std::string_view name : kKeyParameters) {
+    if (header.Find(name))
+      return Malformed("JWS must not bring its own key (\"" + std::string(name) + "\")");
+  }
+  AGENTCA_ASSIGN(auto kid, header.OptionalString("kid"));
+  AGENTCA_ASSIGN(auto type, header.OptionalString("typ"));
+  jws.kid = std::move(kid).value_or("");
+  jws.type = std::move(type).value_or("");
+  for (const auto& [name, value] : header.members()) jws.parameters.emplace_back(name);
+  jws.payload = AsText(parts.payload);
+  jws.signing_input = text.substr(0, last);
+  jws.signature = std::move(parts.signature);
+  return jws;
+}
+
+Status CompactJws::Verify(const ca::PublicKey& signer) const {
+  return VerifySignature(algorithm, signing_input, signature, signer);
+}
+
+std::string_view JwsName(ca::SignatureAlgorithm algorithm) { return RowOf(algorithm).name; }
 
 Result<ca::PublicKey> ParseJwk(const JsonValue& jwk) {
   if (!jwk.is_object()) return BadKey("JWK must be a JSON object");

@@ -1,11 +1,12 @@
-// JSON Web Signature as RFC 8555 §6.2 allows it: flattened, protected, one signature, our
-// algorithms.
+// JSON Web Signature: flattened as RFC 8555 §6.2 allows it, and compact as evidence has it. Always
+// protected, one signature, our algorithms.
 #pragma once
 
 #include <array>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "acme/json.h"
 #include "ca/base/bytes.h"
@@ -31,6 +32,27 @@ struct Jws {
   std::string signing_input;         // RFC 7515 §5.2: BASE64URL(protected) "." BASE64URL(payload)
   Bytes signature;                   // as in the JWS: ECDSA r ‖ s
 };
+
+// The compact serialization (RFC 7515 §7.1): tokens and statements. What it says of itself is a hint;
+// nothing is proven until Verify says so, with a key that is trusted for other reasons.
+struct CompactJws {
+  // kMalformed: also for a header that brings or points to keys ("jwk", "jku", "x5c", "x5u"), has
+  // "crit", or an unencoded payload ("b64"). kBadSignatureAlgorithm: "none", HMAC, and all that are
+  // not ours.
+  static Result<CompactJws> Parse(std::string_view text);
+  Status Verify(const ca::PublicKey& signer) const;  // as Jws::Verify
+
+  ca::SignatureAlgorithm algorithm;
+  std::string kid;                      // "" : none
+  std::string type;                     // "typ"; "" : none
+  std::vector<std::string> parameters;  // names of all header parameters
+  std::string payload;                  // decoded
+  std::string signing_input;            // the first two parts and the dot between them
+  Bytes signature;
+};
+
+// The name in RFC 7518, RFC 8037: "ES256".
+std::string_view JwsName(ca::SignatureAlgorithm algorithm);
 
 // RFC 7517, RFC 8037: kBadPublicKey unless a public key that ca::PublicKey accepts. A private key
 // is refused, too: whoever sends one has lost it.

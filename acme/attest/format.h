@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ca/agent.h"
+#include "ca/base/clock.h"
 #include "ca/public_key.h"
 
 namespace agentca::acme::attest {
@@ -31,15 +32,22 @@ Result<EvidenceStatement> ParseEvidenceStatement(std::string_view json);
 
 // What evidence must be bound to.
 struct Expectation {
-  std::string audience;          // the challenge's URL, or that of the grant
-  Sha256Digest nonce{};          // N = SHA-256(keyAuthorization)
-  const ca::PublicKey* key;      // K is its spki_sha256; null: no key is to be bound
+  std::string audience;                // the challenge's URL, or that of the grant
+  Sha256Digest nonce{};                // N = SHA-256(keyAuthorization)
+  const ca::PublicKey* key = nullptr;  // K is its spki_sha256; null: no key is to be bound
   Time now{};
 };
 // "<audience>#<b64url(N)>" without a key, "<audience>#<b64url(SHA-256(N ‖ K))>" with one.
 std::string TokenAudience(const Expectation& expectation);
 // N without a key, SHA-256(N ‖ K) with one: what goes where a format has room for 32 octets.
 Sha256Digest BoundNonce(const Expectation& expectation);
+// "agent-attest-01\0" ‖ N, and ‖ K with a key: what `pop` and the evidence of `x5c` are signatures
+// over.
+Bytes SignedMessage(const Expectation& expectation);
+// Whether `signature` is that of `key` over SignedMessage, in X.509's form, with the algorithm that
+// goes with the key: ES256, ES384, EdDSA, RS256.
+bool VerifyPossession(const Expectation& expectation, const ca::PublicKey& key,
+                      ByteView signature);
 
 // What one piece of evidence proves.
 struct Attested {
@@ -79,8 +87,32 @@ class Format {
                                   const Expectation& expectation) const = 0;
 };
 
-// kBadAttestation: `cause` is one of the words of the specification, `detail` says more.
+// Why evidence is refused: these words and no others, so that operators can look them up and alarms
+// can be set on them.
+namespace cause {
+inline constexpr std::string_view kBadSignature = "bad signature";  // or none, or not by our rules
+inline constexpr std::string_view kClaimMismatch = "claim mismatch";
+inline constexpr std::string_view kDebugMode = "debug mode";
+inline constexpr std::string_view kExpired = "expired";
+inline constexpr std::string_view kForeignAudience = "foreign audience";
+inline constexpr std::string_view kKeyMismatch = "key mismatch";
+inline constexpr std::string_view kMeasurementDenied = "measurement denied";
+inline constexpr std::string_view kNotYetValid = "not yet valid";
+inline constexpr std::string_view kReplayed = "replayed";
+inline constexpr std::string_view kStaleNonce = "stale nonce";
+inline constexpr std::string_view kUnknownKey = "unknown key";  // no source of ours has it
+inline constexpr std::string_view kUntrustedRoot = "untrusted root";
+inline constexpr std::string_view kWrongIssuer = "wrong issuer";
+}  // namespace cause
+
+// kBadAttestation, "<cause>: <detail>", with the cause alone as its one entry of `causes` (the
+// subproblem on the wire). `cause` is one of the words above.
 Error BadAttestation(std::string_view cause, std::string detail);
+// The cause of such an error; "" for others.
+std::string_view CauseOf(const Error& error);
+
+// How far the clocks of those who make evidence may be off.
+inline constexpr Seconds kClockLeeway{60};
 
 std::unique_ptr<Format> MakeJwtFormat();
 std::unique_ptr<Format> MakeJwtSvidFormat();

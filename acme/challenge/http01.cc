@@ -1,125 +1,18 @@
 // RFC 8555 §8.3, and §8.3 of RFC 8738's extension to IP identifiers: fetch a URL of the identifier
 // and compare. Redirects are followed as Boulder follows them: to http and https, to hosts by name,
 // to the ports of the schemes or of the configuration.
-#include <algorithm>
-#include <array>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <exception>
 #include <optional>
 
+#include "acme/challenge/answer.h"
 #include "acme/challenge/challenges.h"
 #include "acme/challenge/url.h"
 #include "acme/challenge/wire.h"
-#include "acme/http/chunked.h"
 
 namespace agentca::acme {
 namespace {
 
-namespace beast = boost::beast;
-
-struct Answer {
-  int status = 0;
-  std::string location;
-  std::string body;
-};
-
 Error Incorrect(std::string detail) { return Error{Code::kIncorrectResponse, std::move(detail)}; }
-
-// One response, read within the limits. Interim responses (1xx) are skipped.
-class AnswerReader {
- public:
-  explicit AnswerReader(const ValidationLimits& limits)
-      : limits_(limits), octets_left_(limits.max_header + 2 * limits.max_body + 1024) {
-    Restart();
-  }
-
-  Result<Answer> Read(Wire& wire, Deadline deadline) {
-    std::array<char, 4096> chunk;
-    while (!Finished()) {
-      AGENTCA_ASSIGN(const size_t n, wire.Read(chunk, deadline));
-      if (n > octets_left_) return Incorrect("the answer is too large");
-      octets_left_ -= n;
-      pending_.append(chunk.data(), n);
-      AGENTCA_TRY(n > 0 ? Digest() : End());
-    }
-    const auto& message = parser_->get();
-    const auto location = message[beast::http::field::location];
-    return Answer{message.result_int() > 999 ? 0 : static_cast<int>(message.result_int()),
-                  std::string(location.data(), location.size()),
-                  chunks_ ? std::move(chunked_body_) : message.body()};
-  }
-
- private:
-  using Parser = beast::http::response_parser<beast::http::string_body>;
-
-  void Restart() {
-    parser_.emplace();
-    parser_->header_limit(static_cast<std::uint32_t>(limits_.max_header));
-    parser_->body_limit(limits_.max_body);
-    // Not eager: an eager put of Beast 1.74 goes on after the header was found to announce too
-    // large a body, and forgets that error.
-    parser_->eager(false);
-  }
-
-  bool Finished() const { return complete_ || parser_->is_done(); }
-
-  Status DigestChunks() {
-    switch (chunks_->Consume(pending_, chunked_body_)) {
-      case http::ChunkedDecoder::Progress::kNeedMore:
-        return {};
-      case http::ChunkedDecoder::Progress::kComplete:
-        complete_ = true;
-        return {};
-      case http::ChunkedDecoder::Progress::kBodyTooLarge:
-      case http::ChunkedDecoder::Progress::kTrailersTooLong:
-        return Incorrect("the answer is too large");
-      case http::ChunkedDecoder::Progress::kMalformed:
-        break;
-    }
-    return Incorrect("the answer is not HTTP");
-  }
-
-  Status Digest() {
-    while (!pending_.empty() && !Finished()) {
-      if (chunks_) return DigestChunks();
-      beast::error_code ec;
-      const size_t used = parser_->put(boost::asio::buffer(pending_), ec);
-      pending_.erase(0, used);
-      if (ec == beast::http::error::need_more) return {};
-      if (ec) return Explain(ec);
-      if (Finished() && parser_->get().result_int() / 100 == 1) Restart();
-      if (parser_->is_header_done() && parser_->chunked())
-        chunks_.emplace(http::ChunkedDecoder::Bounds{limits_.max_body, limits_.max_header});
-      if (used == 0) return {};
-    }
-    return {};
-  }
-
-  Status End() {
-    beast::error_code ec;
-    if (parser_->got_some() && !chunks_) parser_->put_eof(ec);
-    if (!parser_->got_some() || chunks_ || ec)
-      return Error{Code::kConnection, "the connection ended before the answer was complete"};
-    return {};
-  }
-
-  static Error Explain(beast::error_code ec) {
-    if (ec == beast::http::error::body_limit) return Incorrect("the answer is too large");
-    if (ec == beast::http::error::header_limit)
-      return Incorrect("the header of the answer is too large");
-    return Incorrect("the answer is not HTTP");
-  }
-
-  const ValidationLimits& limits_;
-  size_t octets_left_;
-  std::string pending_;
-  std::optional<Parser> parser_;
-  std::optional<http::ChunkedDecoder> chunks_;  // for a chunked answer, in place of the parser
-  std::string chunked_body_;
-  bool complete_ = false;  // with chunks_
-};
 
 std::string_view WithoutTrailingSpace(std::string_view text) {
   const size_t last = text.find_last_not_of(" \t\r\n");
@@ -211,7 +104,7 @@ class Http01 final : public Verifier {
     return error;
   }
 
-  Result<Answer> Fetch(const Url& url, Deadline deadline, bool anonymous) const {
+  Result<HttpAnswer> Fetch(const Url& url, Deadline deadline, bool anonymous) const {
     auto dialing = Dial(network_, url.host, url.literal, url.port, deadline);
     if (!dialing.ok()) return anonymous ? Anonymous(dialing.error()) : dialing.error();
     auto dialed = *std::move(dialing);
@@ -224,10 +117,10 @@ class Http01 final : public Verifier {
                                 "\r\nUser-Agent: agentca/" AGENTCA_VERSION
                                 "\r\nAccept: */*\r\nConnection: close\r\n\r\n";
     AGENTCA_TRY(dialed.wire->Write(AsBytes(request), deadline));
-    return AnswerReader(network_.limits).Read(*dialed.wire, deadline);
+    return ReadAnswer(*dialed.wire, network_.limits, deadline);
   }
 
-  static Status Judge(const Answer& answer, std::string_view expected, bool redirected) {
+  static Status Judge(const HttpAnswer& answer, std::string_view expected, bool redirected) {
     if (answer.status != 200)
       return Incorrect(redirected ? "the status is not 200"
                                   : "status " + std::to_string(answer.status));

@@ -11,9 +11,8 @@ namespace {
 constexpr size_t kMaxLocation = 2048;  // octets
 constexpr size_t kMaxHost = 253;
 
-Error Bad(std::string_view why) {
-  return Error{Code::kIncorrectResponse, "redirect target " + std::string(why)};
-}
+// What is wrong with a URL, to be continued from its name.
+Error Bad(std::string_view why) { return Error{Code::kMalformed, std::string(why)}; }
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
@@ -92,18 +91,7 @@ std::string_view SchemeOf(std::string_view text) {
   return text.substr(0, colon);
 }
 
-}  // namespace
-
-std::string Url::Authority() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  std::string out = v6 ? "[" + host + "]" : host;
-  if (port != (secure ? 443 : 80)) out.append(":").append(std::to_string(port));
-  return out;
-}
-
-std::string Url::Text() const { return (secure ? "https://" : "http://") + Authority() + target; }
-
-Result<Url> ResolveRedirect(const Url& base, std::string_view location) {
+Result<Url> Resolve(const Url& base, std::string_view location) {
   if (location.empty()) return Bad("is missing");
   if (location.size() > kMaxLocation) return Bad("is too long");
   if (!std::all_of(location.begin(), location.end(), [](char c) { return c > ' ' && c < '\x7f'; }))
@@ -125,6 +113,32 @@ Result<Url> ResolveRedirect(const Url& base, std::string_view location) {
     url.target = std::string(path) + std::string(location);
   } else {
     url.target = std::string(path.substr(0, path.rfind('/') + 1)) + std::string(location);
+  }
+  return url;
+}
+
+}  // namespace
+
+std::string Url::Authority() const {
+  const bool v6 = host.find(':') != std::string::npos;
+  std::string out = v6 ? "[" + host + "]" : host;
+  if (port != (secure ? 443 : 80)) out.append(":").append(std::to_string(port));
+  return out;
+}
+
+std::string Url::Text() const { return (secure ? "https://" : "http://") + Authority() + target; }
+
+Result<Url> ParseUrl(std::string_view text) {
+  if (SchemeOf(text).empty()) return Error{Code::kMalformed, "URL has no scheme"};
+  auto url = Resolve({}, text);
+  if (!url.ok()) return Error{Code::kMalformed, "URL " + url.error().detail};
+  return url;
+}
+
+Result<Url> ResolveRedirect(const Url& base, std::string_view location) {
+  auto url = Resolve(base, location);
+  if (!url.ok()) {
+    return Error{Code::kIncorrectResponse, "redirect target " + url.error().detail};
   }
   return url;
 }

@@ -20,6 +20,9 @@ struct Url {
   std::string Text() const;       // for messages
 };
 
+// An absolute URL that somebody configured. kMalformed with the reason, as below.
+Result<Url> ParseUrl(std::string_view text);
+
 // Resolves the value of a Location header against the URL that was asked. kIncorrectResponse with
 // the reason: not http or https, user information, no host, octets that no URL has, too long.
 Result<Url> ResolveRedirect(const Url& base, std::string_view location);

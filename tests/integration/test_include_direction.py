@@ -11,7 +11,7 @@ MAY_INCLUDE = {"ca": {"ca"}, "hsm": {"hsm", "ca"}, "storage": {"storage", "acme"
                "acme/cli/": {"acme", "ca", "hsm", "storage"}}
 ONLY_IN = {"sqlite3.h": "storage/sqlite", "pqxx": "storage/postgres", "rapidjson": "acme/json.cc",
            "httplib.h": "acme/cli/", "libp11.h": "hsm/", "p11-kit": "hsm/", "ares.h": "acme/challenge/",
-           "boost/beast": ("acme/http/", "acme/challenge/http01.cc"), "boost/asio": "acme/http/",
+           "boost/beast": ("acme/http/", "acme/challenge/answer.cc"), "boost/asio": "acme/http/",
            "boost/program_options": "acme/cli/"}
 FOLDERS = ("acme", "ca", "hsm", "storage")
 LONGEST = 400
