@@ -16,7 +16,8 @@ struct Change {
 };
 
 // History of one agent, oldest first. What happened: "added", "changed", "suspended", "resumed",
-// "retired", "admitted", "drift".
+// "retired", "admitted", "drift"; of trust: "rule added", "rule changed", "rule removed", "source
+// added", …
 struct AgentEvent {
   int64_t sequence = 0;  // strictly increasing over all agents
   AgentId agent;
@@ -33,8 +34,10 @@ struct AgentFilter {
   size_t limit = 100;
 };
 
-// Thread-safe. Every method is one durable transaction, with its event in the history. Errors as
-// in ca::CertificateStore: kUnavailable, kInternal; and those named.
+// Thread-safe. Every method is one durable transaction, with its event in the history, which only
+// ever grows. What changes nothing succeeds without an event. Errors as in ca::CertificateStore:
+// kUnavailable, kInternal; and those named. What CheckAgent, CheckAdmissionRule or
+// CheckEvidenceSource refuse, or what refers to a source that is not there, is kMalformed.
 class AgentRegistry {
  public:
   virtual ~AgentRegistry() = default;
@@ -42,9 +45,10 @@ class AgentRegistry {
   // Status, version and times of `agent` are the registry's. kConflict: registered already.
   virtual Result<Agent> AddAgent(const Agent& agent, const Change& change) = 0;
   // An agent admitted by a rule at its first proof. One that is there already is returned as it is,
-  // whatever it says: an administrator's registration wins.
+  // whatever it says, suspended or retired: an administrator's registration wins.
   virtual Result<Agent> AdmitAgent(const Agent& agent, const Change& change) = 0;
   virtual Result<Agent> FindAgent(const AgentId& id) = 0;  // kNotFound
+  // kMalformed: `after` is no AgentId.
   virtual Result<std::vector<Agent>> ListAgents(const AgentFilter& filter) = 0;
   // Everything but id, status, admitted_by and times. kConflict unless `agent.version` is the
   // stored one; kNotFound; kConflict for a retired agent.
@@ -53,13 +57,15 @@ class AgentRegistry {
   // changes nothing, no event.
   virtual Result<Agent> SetAgentStatus(const AgentId& id, AgentStatus status,
                                        const std::string& reason, const Change& change) = 0;
-  // An event that changes nothing (drift).
+  // An event that changes nothing (drift). kNotFound.
   virtual Status NoteAgentEvent(const AgentId& id, const std::string& what,
                                 const std::string& detail, const Change& change) = 0;
+  // From the first event whose sequence is greater than `after`. kNotFound.
   virtual Result<std::vector<AgentEvent>> AgentHistory(const AgentId& id, int64_t after,
                                                        size_t limit) = 0;
 
-  // By name; Put replaces. Remove: kNotFound; kConflict while an agent or rule refers to a source.
+  // By name; Put replaces. Remove: kNotFound; kConflict while an agent that is not retired, or a
+  // rule, refers to a source.
   // Their changes are events, too (AgentEvent with an empty agent): HistoryOfTrust.
   virtual Status PutRule(const AdmissionRule& rule, const Change& change) = 0;
   virtual Status RemoveRule(const std::string& name, const Change& change) = 0;

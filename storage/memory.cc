@@ -1,6 +1,7 @@
 #include "storage/memory.h"
 
 #include "storage/memory_acme.h"
+#include "storage/memory_agents.h"
 #include "storage/memory_certificates.h"
 
 namespace agentca::storage {
@@ -10,9 +11,11 @@ class MemoryBackend final : public Backend {
  public:
   acme::Store& acme() override { return acme_; }
   ca::CertificateStore& certificates() override { return certificates_; }
+  ca::AgentRegistry& agents() override { return agents_; }
   std::string Describe() const override { return "memory:, lost at exit"; }
 
  private:
+  MemoryAgents agents_;
   MemoryAcmeStore acme_;
   MemoryCertificateStore certificates_;
 };

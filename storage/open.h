@@ -5,17 +5,19 @@
 #include <string_view>
 
 #include "acme/store.h"
+#include "ca/agent_registry.h"
 #include "ca/base/clock.h"
 #include "ca/certificate_store.h"
 
 namespace agentca::storage {
 
-// One backend, two views of it. Both views share transactions, connections and fate.
+// One backend, three views of it. They share transactions, connections and fate.
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual acme::Store& acme() = 0;
   virtual ca::CertificateStore& certificates() = 0;
+  virtual ca::AgentRegistry& agents() = 0;
   // In words, for `agentca status`: "sqlite:/var/lib/agentca/db/agentca.sqlite, schema 3".
   virtual std::string Describe() const = 0;
 };

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "storage/sqlite_acme.h"
+#include "storage/sqlite_agents.h"
 #include "storage/sqlite_certificates.h"
 #include "storage/sqlite_database.h"
 #include "storage/sqlite_schema.h"
@@ -19,9 +20,10 @@ class SqliteBackend final : public Backend {
  public:
   SqliteBackend(const std::filesystem::path& file, const SqliteOptions& options,
                 std::unique_ptr<Connection> writer)
-      : database_(file, options, std::move(writer)), acme_(database_), certificates_(database_) {}
+      : database_(file, options, std::move(writer)), acme_(database_), certificates_(database_), agents_(database_) {}
   acme::Store& acme() override { return acme_; }
   ca::CertificateStore& certificates() override { return certificates_; }
+  ca::AgentRegistry& agents() override { return agents_; }
   std::string Describe() const override {
     return "sqlite:" + database_.file().string() + ", schema " + std::to_string(LatestSchema());
   }
@@ -30,6 +32,7 @@ class SqliteBackend final : public Backend {
   SqliteDatabase database_;
   SqliteAcmeStore acme_;
   SqliteCertificateStore certificates_;
+  SqliteAgents agents_;
 };
 
 std::string WordsOf(int error) { return std::generic_category().message(error); }
