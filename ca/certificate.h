@@ -101,8 +101,8 @@ struct CertificateRequest {
 // Both ends belong to the validity (RFC 5280 §4.1.2.5): a lifetime of L seconds is not_after −
 // not_before + 1. What was ordered is honoured exactly or refused (RFC 8555 §7.4, kMalformed); a
 // certificate never reaches outside [now − backdate, now + lifetime), whoever asks. L is the lesser
-// of profile and request; a certificate is backdated by a tenth of L at most, so that clients that
-// renew in the last third of a life do not find themselves there at once.
+// of profile and request. With a lifetime in the request it is backdated by a tenth of L at most,
+// so that clients that renew in the last third of a life do not find themselves there at once.
 struct Validity {
   Time not_before;
   Time not_after;
