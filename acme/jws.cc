@@ -271,6 +271,12 @@ Status CompactJws::Verify(const ca::PublicKey& signer) const {
 
 std::string_view JwsName(ca::SignatureAlgorithm algorithm) { return RowOf(algorithm).name; }
 
+ca::SignatureAlgorithm JwsAlgorithmFor(ca::KeyType type) {
+  return std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
+                      [&](const AlgorithmRow& row) { return row.key == type; })
+      ->algorithm;
+}
+
 Result<ca::PublicKey> ParseJwk(const JsonValue& jwk) {
   if (!jwk.is_object()) return BadKey("JWK must be a JSON object");
   if (jwk.Find("d")) return BadKey("JWK holds a private key; consider it lost");

@@ -33,8 +33,8 @@ struct Jws {
   Bytes signature;                   // as in the JWS: ECDSA r ‖ s
 };
 
-// The compact serialization (RFC 7515 §7.1): tokens and statements. What it says of itself is a hint;
-// nothing is proven until Verify says so, with a key that is trusted for other reasons.
+// The compact serialization (RFC 7515 §7.1): tokens and statements. What it says of itself is a
+// hint; nothing is proven until Verify says so, with a key that is trusted for other reasons.
 struct CompactJws {
   // kMalformed: also for a header that brings or points to keys ("jwk", "jku", "x5c", "x5u"), has
   // "crit", or an unencoded payload ("b64"). kBadSignatureAlgorithm: "none", HMAC, and all that are
@@ -53,6 +53,8 @@ struct CompactJws {
 
 // The name in RFC 7518, RFC 8037: "ES256".
 std::string_view JwsName(ca::SignatureAlgorithm algorithm);
+// The one algorithm of ours for keys of this type.
+ca::SignatureAlgorithm JwsAlgorithmFor(ca::KeyType type);
 
 // RFC 7517, RFC 8037: kBadPublicKey unless a public key that ca::PublicKey accepts. A private key
 // is refused, too: whoever sends one has lost it.

@@ -4,6 +4,8 @@
 #include <array>
 #include <cassert>
 
+#include "acme/jws.h"
+
 namespace agentca::acme::attest {
 namespace {
 
@@ -18,20 +20,6 @@ constexpr std::array kCauses{
 constexpr std::string_view kContext = "agent-attest-01";  // its terminating NUL is signed, too
 
 void Append(Bytes& to, ByteView octets) { to.insert(to.end(), octets.begin(), octets.end()); }
-
-ca::SignatureAlgorithm AlgorithmOf(ca::KeyType type) {
-  switch (type) {
-    case ca::KeyType::kP256:
-      return ca::SignatureAlgorithm::kEcdsaSha256;
-    case ca::KeyType::kP384:
-      return ca::SignatureAlgorithm::kEcdsaSha384;
-    case ca::KeyType::kEd25519:
-      return ca::SignatureAlgorithm::kEd25519;
-    case ca::KeyType::kRsa:
-      break;
-  }
-  return ca::SignatureAlgorithm::kRsaPkcs1Sha256;
-}
 
 }  // namespace
 
@@ -56,7 +44,7 @@ Bytes SignedMessage(const Expectation& expectation) {
 
 bool VerifyPossession(const Expectation& expectation, const ca::PublicKey& key,
                       ByteView signature) {
-  return key.Verify(AlgorithmOf(key.type()), SignedMessage(expectation), signature);
+  return key.Verify(JwsAlgorithmFor(key.type()), SignedMessage(expectation), signature);
 }
 
 Error BadAttestation(std::string_view cause, std::string detail) {

@@ -23,9 +23,9 @@ inline constexpr size_t kMaxPop = 1024;            // octets
 struct EvidenceStatement {
   std::string format;
   Bytes evidence;
-  std::vector<Bytes> chain;              // DER, leaf first
-  std::optional<ca::PublicKey> key;      // of `spki`: the key that the certificate shall carry
-  Bytes pop;                             // X.509-style signature (ECDSA: DER) by `key`
+  std::vector<Bytes> chain;          // DER, leaf first
+  std::optional<ca::PublicKey> key;  // of `spki`: the key that the certificate shall carry
+  Bytes pop;                         // X.509-style signature (ECDSA: DER) by `key`
 };
 // kMalformed names the member. Unknown members are ignored.
 Result<EvidenceStatement> ParseEvidenceStatement(std::string_view json);
@@ -46,15 +46,14 @@ Sha256Digest BoundNonce(const Expectation& expectation);
 Bytes SignedMessage(const Expectation& expectation);
 // Whether `signature` is that of `key` over SignedMessage, in X.509's form, with the algorithm that
 // goes with the key: ES256, ES384, EdDSA, RS256.
-bool VerifyPossession(const Expectation& expectation, const ca::PublicKey& key,
-                      ByteView signature);
+bool VerifyPossession(const Expectation& expectation, const ca::PublicKey& key, ByteView signature);
 
 // What one piece of evidence proves.
 struct Attested {
   ca::Claims claims;
-  int level = 0;           // 1 to 4, before the source's max_level
-  bool key_bound = false;  // the evidence itself covers K
-  bool proves_possession = false;     // the format shows that the holder of K made it: no `pop`
+  int level = 0;                          // 1 to 4, before the source's max_level
+  bool key_bound = false;                 // the evidence itself covers K
+  bool proves_possession = false;         // the format shows that the holder of K made it: no `pop`
   std::vector<ca::Component> components;  // signed or attested digests
   // Single use: issuer and `jti`, or what else identifies it; "" : the hash of the evidence alone.
   std::string replay_id;

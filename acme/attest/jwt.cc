@@ -29,9 +29,10 @@ Status CheckBearer(const JsonValue& claims, Time now) {
                  "a token for a fixed audience must have the claims \"jti\" and \"iat\""};
   }
   if (*issued + kMaxFixedAge < now) {
-    return BadAttestation(cause::kExpired, "a token for a fixed audience counts for five minutes; "
-                                           "this one was made at " +
-                                               ToRfc3339(*issued));
+    return BadAttestation(cause::kExpired,
+                          "a token for a fixed audience counts for five minutes; "
+                          "this one was made at " +
+                              ToRfc3339(*issued));
   }
   return {};
 }
@@ -66,10 +67,9 @@ class Jwt final : public Format {
     AGENTCA_ASSIGN(const Token token, Token::Parse(statement.evidence));
     const JsonValue claims = token.claims();
     if (!IsFrom(claims, trust.source())) {
-      return BadAttestation(cause::kWrongIssuer, "claim \"iss\" is not " +
-                                                     Quoted(trust.source().issuer) +
-                                                     ", the issuer of source " +
-                                                     Quoted(trust.source().name));
+      return BadAttestation(cause::kWrongIssuer,
+                            "claim \"iss\" is not " + Quoted(trust.source().issuer) +
+                                ", the issuer of source " + Quoted(trust.source().name));
     }
     AGENTCA_TRY(CheckTimes(claims, expectation.now));
     Attested attested;

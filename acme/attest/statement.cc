@@ -1,11 +1,13 @@
 // `statement`: an orchestrator or a build attester signs what an agent is made of. A JWS in the
 // compact serialization by a key of the source's JWK Set, with our algorithms and
 //
-//   header   alg; kid when the JWK Set has several keys; typ = "agent-statement+jwt" (RFC 8725 §3.11:
+//   header   alg; kid when the JWK Set has several keys; typ = "agent-statement+jwt" (RFC 8725
+//   §3.11:
 //            an ID Token of the same key, whose `nonce` its client chooses, is no statement)
 //   nonce    base64url(N)
 //   cnf      RFC 7800: {"jwk": …} the certificate's key, or {"jkt": "…"} its RFC 7638 thumbprint
-//            (RFC 9449 §6.1). Level 3; without it the statement is fresh, but bound to no key: level 2.
+//            (RFC 9449 §6.1). Level 3; without it the statement is fresh, but bound to no key:
+//            level 2.
 //   iat, exp both required; nbf is checked when there
 //   aud      may be left out: N names account and challenge. If there, one is the challenge's URL.
 //   iss      if the source has an issuer: exactly that
@@ -67,8 +69,9 @@ Result<bool> CheckConfirmation(const JsonValue& claims, const Expectation& expec
   if (thumbprint) {
     if (*thumbprint == Thumbprint(*expectation.key)) return true;
   } else {
-    AGENTCA_ASSIGN(const ca::PublicKey key, ParseJwk(*jwk));
-    if (key == *expectation.key) return true;
+    const auto key = ParseJwk(*jwk);
+    if (!key.ok()) return Malformed("claim \"cnf\": " + key.error().detail);
+    if (*key == *expectation.key) return true;
   }
   return BadAttestation(cause::kKeyMismatch, "the statement is for another key");
 }

@@ -69,8 +69,8 @@ Result<Token> Token::Parse(ByteView evidence) {
 Status Token::VerifySignature(const Trust& trust) const {
   AGENTCA_ASSIGN(const auto keys, trust.KeysFor(jws_.kid));
   // Several keys may share a `kid` as long as they are of different types (RFC 7517 §4.5).
-  const bool verified = std::any_of(keys.begin(), keys.end(),
-                                    [&](const auto& key) { return jws_.Verify(key).ok(); });
+  const bool verified =
+      std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return jws_.Verify(key).ok(); });
   if (verified) return {};
   return BadAttestation(cause::kBadSignature, "no key of source " + Quoted(trust.source().name) +
                                                   " made the signature (" +
