@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "acme/context.h"
+#include "acme/json.h"
 
 namespace agentca::acme {
 
@@ -28,7 +29,7 @@ Status PrepareAgentAuthorization(const Context& context, const ca::AgentId& agen
 void WriteAgentChallenge(JsonWriter& json, const Context& context,
                          const Authorization& authorization, Time now);
 
-// The bound identifiers' agent; the authorization has a drop key.
+// Made for an agent's name: it has a drop key.
 inline bool IsOfAgent(const Authorization& authorization) {
   return authorization.drop_key.has_value();
 }

@@ -6,6 +6,7 @@
 
 #include "acme/context.h"
 #include "acme/http/message.h"
+#include "acme/json.h"
 
 namespace agentca::acme {
 

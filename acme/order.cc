@@ -15,6 +15,7 @@ constexpr size_t kTokenOctets = 16;  // §8.3: "at least 128 bits of entropy"
 constexpr size_t kOrdersPerPage = 50;
 constexpr std::string_view kCursor = "cursor=";
 constexpr std::string_view kProcessingRetryAfter = "1";
+constexpr std::string_view kApprovalRetryAfter = "15";  // humans take longer than keys
 
 std::string OrderJson(const Links& links, const OrderView& view, Time now) {
   const Order& order = view.order;
@@ -160,7 +161,9 @@ http::Response OrderResponse(const Context& context, const OrderView& view, Time
   response.With("Content-Type", "application/json");
   response.With("Location", context.links.Order(view.order.id));
   if (StatusOf(view.order, view.authorizations, now) == OrderStatus::kProcessing) {
-    response.With("Retry-After", std::string(kProcessingRetryAfter));
+    const auto& approval = view.order.approval;
+    const bool waits = approval && approval->decision == Decision::kWaiting;
+    response.With("Retry-After", std::string(waits ? kApprovalRetryAfter : kProcessingRetryAfter));
   }
   return response;
 }

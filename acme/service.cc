@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "acme/agent_finalize.h"
 #include "acme/challenge/agent_attest01.h"
 #include "acme/context.h"
 #include "acme/finalize.h"
@@ -46,6 +47,7 @@ class Service::Core {
     for (const OrderId& id : orders) {
       AGENTCA_ASSIGN(const OrderView view, context_.memory.store.FindOrder(id));
       if (!view.order.approval) {
+        RecheckInterrupted(view);
         settlement_.Claim(id);
         settlement_.Conclude(id, InterruptedOrder());
         ++settled;
@@ -90,6 +92,15 @@ class Service::Core {
     verifiers.push_back(MakeAgentAttest01(desk->attestor, desk->parts.naming));
     verifiers.push_back(MakeZoneDns01());
     return verifiers;
+  }
+
+  // The last process may have died between a signature and its second look at the agent.
+  void RecheckInterrupted(const OrderView& view) {
+    const bool attested = !view.authorizations.empty() && view.authorizations.front().attestation;
+    if (desk_ == nullptr || !attested) return;
+    const auto record = context_.memory.certificates.FindByReference(view.order.id);
+    if (!record.ok() || record->state != ca::SerialState::kIssued) return;
+    RecheckAgent(context_, view, record->serial, context_.world.clock.Now());
   }
 
   void Pursue(const OrderId& id, milliseconds pause) {
