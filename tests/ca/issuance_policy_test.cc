@@ -139,26 +139,28 @@ std::string WhyNot(const Change& change) {
 
 TEST(IssuancePolicy, RefusalsNameRowAndCell) {
   const std::vector<std::pair<std::string, Change>> changes{
-      {"low.level", [](RawPolicy& raw) { raw.low.level = 0; }},
-      {"several-high.level", [](RawPolicy& raw) { raw.several_high.level = 5; }},
-      {"annual-hsm.level", [](RawPolicy& raw) { raw.annual_hsm.level = -1; }},
-      {"low.ephemeral", [](RawPolicy& raw) { raw.low.lifetimes[0] = Seconds(0); }},
-      {"low.persistent", [](RawPolicy& raw) { raw.low.lifetimes[2] = 398 * kDay + Seconds(1); }},
-      {"high.session", [](RawPolicy& raw) { raw.high.lifetimes[1] = Seconds(-1); }},
-      {"annual-hsm.session", [](RawPolicy& raw) { raw.annual_hsm.lifetimes[1] = 399 * kDay; }},
-      {"medium.grant-reuse", [](RawPolicy& raw) { raw.medium.grant_reuse = Seconds(-1); }},
-      {"low.grant-reuse", [](RawPolicy& raw) { raw.low.grant_reuse = 399 * kDay; }},
-      {"several-high.grant-reuse",
+      {"low.evidence", [](RawPolicy& raw) { raw.low.level = 0; }},
+      {"several_high.evidence", [](RawPolicy& raw) { raw.several_high.level = 5; }},
+      {"annual_hsm.evidence", [](RawPolicy& raw) { raw.annual_hsm.level = -1; }},
+      {"low.lifetime.ephemeral", [](RawPolicy& raw) { raw.low.lifetimes[0] = Seconds(0); }},
+      {"low.lifetime.persistent",
+       [](RawPolicy& raw) { raw.low.lifetimes[2] = 398 * kDay + Seconds(1); }},
+      {"high.lifetime.session", [](RawPolicy& raw) { raw.high.lifetimes[1] = Seconds(-1); }},
+      {"annual_hsm.lifetime.session",
+       [](RawPolicy& raw) { raw.annual_hsm.lifetimes[1] = 399 * kDay; }},
+      {"medium.grant_reuse", [](RawPolicy& raw) { raw.medium.grant_reuse = Seconds(-1); }},
+      {"low.grant_reuse", [](RawPolicy& raw) { raw.low.grant_reuse = 399 * kDay; }},
+      {"several_high.grant_reuse",
        [](RawPolicy& raw) { raw.several_high.grant_reuse = Seconds(1); }},
-      {"annual-hsm.grant-reuse",
+      {"annual_hsm.grant_reuse",
        [](RawPolicy& raw) {
          raw.annual_hsm.approval = true;
          raw.annual_hsm.grant_reuse = Seconds(1);
        }},
-      {"fixed-audience-age", [](RawPolicy& raw) { raw.fixed_audience_age = Seconds(0); }},
-      {"fixed-audience-age", [](RawPolicy& raw) { raw.fixed_audience_age = kHour + Seconds(1); }},
-      {"evidence-age", [](RawPolicy& raw) { raw.evidence_age = Seconds(-5); }},
-      {"evidence-age", [](RawPolicy& raw) { raw.evidence_age = 2 * kDay; }}};
+      {"fixed_audience_age", [](RawPolicy& raw) { raw.fixed_audience_age = Seconds(0); }},
+      {"fixed_audience_age", [](RawPolicy& raw) { raw.fixed_audience_age = kHour + Seconds(1); }},
+      {"evidence_age", [](RawPolicy& raw) { raw.evidence_age = Seconds(-5); }},
+      {"evidence_age", [](RawPolicy& raw) { raw.evidence_age = 2 * kDay; }}};
   for (const auto& [cell, change] : changes) {
     EXPECT_TRUE(WhyNot(change).starts_with(cell + ": ")) << cell << ": " << WhyNot(change);
   }
@@ -166,19 +168,20 @@ TEST(IssuancePolicy, RefusalsNameRowAndCell) {
 
 TEST(IssuancePolicy, RefusesAStrongerRowWithWeakerDemands) {
   const std::vector<std::pair<std::string, Change>> changes{
-      {"medium.level", [](RawPolicy& raw) { raw.low.level = 3; }},
-      {"high.level", [](RawPolicy& raw) { raw.high.level = 1; }},
-      {"several-high.level", [](RawPolicy& raw) { raw.several_high.level = 2; }},
-      {"annual-hsm.level", [](RawPolicy& raw) { raw.annual_hsm.level = 3; }},
-      {"several-high.approval",
+      {"medium.evidence", [](RawPolicy& raw) { raw.low.level = 3; }},
+      {"high.evidence", [](RawPolicy& raw) { raw.high.level = 1; }},
+      {"several_high.evidence", [](RawPolicy& raw) { raw.several_high.level = 2; }},
+      {"annual_hsm.evidence", [](RawPolicy& raw) { raw.annual_hsm.level = 3; }},
+      {"several_high.approval",
        [](RawPolicy& raw) {
          raw.high.approval = true;
          raw.several_high.approval = false;
        }},
-      {"medium.ephemeral", [](RawPolicy& raw) { raw.medium.lifetimes[0] = 2 * kHour; }},
-      {"high.session", [](RawPolicy& raw) { raw.high.lifetimes[1] = 5 * kHour; }},
-      {"several-high.persistent", [](RawPolicy& raw) { raw.several_high.lifetimes[2] = kDay; }},
-      {"high.grant-reuse", [](RawPolicy& raw) { raw.high.grant_reuse = 2 * kHour; }}};
+      {"medium.lifetime.ephemeral", [](RawPolicy& raw) { raw.medium.lifetimes[0] = 2 * kHour; }},
+      {"high.lifetime.session", [](RawPolicy& raw) { raw.high.lifetimes[1] = 5 * kHour; }},
+      {"several_high.lifetime.persistent",
+       [](RawPolicy& raw) { raw.several_high.lifetimes[2] = kDay; }},
+      {"high.grant_reuse", [](RawPolicy& raw) { raw.high.grant_reuse = 2 * kHour; }}};
   for (const auto& [cell, change] : changes) {
     EXPECT_TRUE(WhyNot(change).starts_with(cell + ": ")) << cell << ": " << WhyNot(change);
   }
