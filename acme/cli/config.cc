@@ -209,7 +209,8 @@ acme::Policy ReadPolicy(Reader& in) {
 }
 
 Result<acme::ChallengeType> ParseChallenge(const std::string& text) {
-  if (const auto type = acme::ChallengeTypeFromString(text)) return *type;
+  const auto type = acme::ChallengeTypeFromString(text);
+  if (type && *type != acme::ChallengeType::kAgentAttest01) return *type;
   return Error{Code::kMalformed, "'" + text + "' is not http-01, dns-01 or tls-alpn-01"};
 }
 

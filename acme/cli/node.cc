@@ -36,6 +36,8 @@ std::vector<std::unique_ptr<acme::Verifier>> MakeVerifiers(const ValidationConfi
       case acme::ChallengeType::kTlsAlpn01:
         out.push_back(MakeTlsAlpn01(network));
         break;
+      case acme::ChallengeType::kAgentAttest01:
+        break;
     }
   }
   return out;
