@@ -6,6 +6,8 @@
 #include <charconv>
 #include <limits>
 
+#include "ca/agent_identity.h"
+
 namespace agentca::cli {
 namespace {
 
@@ -192,6 +194,21 @@ ServingConfig ReadServing(Reader& in) {
   return out;
 }
 
+// A profile is a file name, never a path.
+std::string ReadProfileName(Reader& in, std::string_view option) {
+  std::string name = in.settings().Text(option);
+  if (name.empty() || name.find('/') != std::string::npos || name.front() == '.')
+    in.Fail(option, "'" + name + "' is not the name of a profile");
+  return name;
+}
+
+AgentConfig ReadAgents(Reader& in) {
+  AgentConfig out{ReadProfileName(in, "agent-profile"), in.settings().Text("agent-arc")};
+  if (const Status checked = ca::CheckAgentArc(out.arc); !checked.ok())
+    in.Fail("agent-arc", checked.error().detail);
+  return out;
+}
+
 acme::Policy ReadPolicy(Reader& in) {
   acme::Policy out;
   out.allow_names = in.Hosts("allow-names");
@@ -299,7 +316,8 @@ Result<Config> Config::Make(const Settings& settings) {
       .signer = ReadSigner(in),
       .storage = ReadStorage(in),
       .serving = ReadServing(in),
-      .profile = settings.Text("profile"),
+      .profile = ReadProfileName(in, "profile"),
+      .agents = ReadAgents(in),
       .serial_prefix = static_cast<uint8_t>(in.Count("serial-prefix", 1, 127)),
       .policy = ReadPolicy(in),
       .validation = ReadValidation(in),
@@ -307,10 +325,6 @@ Result<Config> Config::Make(const Settings& settings) {
       .ocsp = {.lifetime = in.WholeSeconds("ocsp-lifetime", Seconds(60)),
                .max_cached = in.Count("ocsp-cache", 1, 100'000'000)},
   };
-  // A profile is a file name, never a path.
-  if (config.profile.empty() || config.profile.find('/') != std::string::npos ||
-      config.profile.front() == '.')
-    in.Fail("profile", "'" + config.profile + "' is not the name of a profile");
   AGENTCA_TRY(in.status());
   return config;
 }

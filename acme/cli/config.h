@@ -41,6 +41,12 @@ struct IdentityConfig {
   std::string http_external_url;  // without trailing slash
 };
 
+// Certificates of agents.
+struct AgentConfig {
+  std::string profile;  // a file name; with kAnnualHsmSuffix for agents of "annual-hsm"
+  std::string arc;      // ca::CheckAgentArc
+};
+
 struct SignerConfig {
   hsm::TokenOptions token;
   std::vector<hsm::KeyEntry> keys;
@@ -78,6 +84,7 @@ struct Config {
   std::string storage;  // URI with an absolute path
   ServingConfig serving;
   std::string profile;
+  AgentConfig agents;
   uint8_t serial_prefix;
   acme::Policy policy;
   ValidationConfig validation;

@@ -25,6 +25,7 @@ class Directory {
   Path OperatorLock() const { return root_ / "log" / "audit-cli.lock"; }
   Path KeyUsageLog() const { return root_ / "log" / "key-usage.log"; }
   Path Profile(const std::string& name) const { return root_ / "profiles" / (name + ".json"); }
+  Path PolicyFile() const { return root_ / "policy.json"; }
   Path ServeLock() const { return root_ / "serve.lock"; }
   // What serve says about itself while it runs: process id and URLs, as JSON.
   Path Serving() const { return root_ / "serving.json"; }

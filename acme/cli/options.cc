@@ -103,6 +103,12 @@ constexpr Option kOptions[] = {
 
     {"profile", "NAME", "server", kOne, kIssuance, kBoth, true,
      "Profile of certificates ordered through ACME: DIR/profiles/NAME.json."},
+    {"agent-profile", "NAME", "agent", kOne, kIssuance, kBoth, true,
+     "Profile of agents' certificates: DIR/profiles/NAME.json, and NAME-annual-hsm.json for agents "
+     "of the profile annual-hsm."},
+    {"agent-arc", "OID", "1.3.6.1.4.1.32473.1", kOne, kIssuance, kBoth, true,
+     "Arc of object identifiers of your own: the AgentIdentity extension is OID.1, the policy of "
+     "evidence level N is OID.2.N. The default is of the arc for examples."},
     {"allow-names", "SUFFIX", "", kMany, kIssuance, kBoth, true,
      "Only certify names equal to or under this suffix. Unless given, every name that validates."},
     {"allow-ip-identifiers", "BOOL", "", kOne, kIssuance, kBoth, true,
