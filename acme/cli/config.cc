@@ -222,6 +222,10 @@ acme::Policy ReadPolicy(Reader& in) {
   out.website = in.Url("website", "http");
   out.new_accounts_per_hour = static_cast<uint32_t>(in.Count("new-accounts-per-hour", 0, 1u << 31));
   out.new_orders_per_hour = static_cast<uint32_t>(in.Count("new-orders-per-hour", 0, 1u << 31));
+  out.require_grant = in.Bool("require-grant");
+  out.evidence_per_address_per_hour =
+      static_cast<uint32_t>(in.Count("evidence-per-address-per-hour", 0, 1u << 31));
+  out.evidence_per_hour = static_cast<uint32_t>(in.Count("evidence-per-hour", 0, 1u << 31));
   return out;
 }
 

@@ -109,6 +109,8 @@ constexpr Option kOptions[] = {
     {"agent-arc", "OID", "1.3.6.1.4.1.32473.1", kOne, kIssuance, kBoth, true,
      "Arc of object identifiers of your own: the AgentIdentity extension is OID.1, the policy of "
      "evidence level N is OID.2.N. The default is of the arc for examples."},
+    {"require-grant", "BOOL", "no", kOne, kIssuance, kBoth, true,
+     "New accounts need an external account binding, which agents get for their evidence."},
     {"allow-names", "SUFFIX", "", kMany, kIssuance, kBoth, true,
      "Only certify names equal to or under this suffix. Unless given, every name that validates."},
     {"allow-ip-identifiers", "BOOL", "", kOne, kIssuance, kBoth, true,
@@ -171,6 +173,10 @@ constexpr Option kOptions[] = {
      "New accounts from one address in an hour; 0 for any number."},
     {"new-orders-per-hour", "COUNT", "100000", kOne, kLimits, kBoth, true,
      "Names in new orders of one account in an hour; 0 for any number."},
+    {"evidence-per-address-per-hour", "COUNT", "20000", kOne, kLimits, kBoth, true,
+     "Requests about evidence from one address in an hour, without an account; 0 for any number."},
+    {"evidence-per-hour", "COUNT", "2000000", kOne, kLimits, kBoth, true,
+     "Verifications of evidence that came without an account in an hour; 0 for any number."},
 };
 
 }  // namespace
