@@ -1,5 +1,6 @@
 #include "tests/contract/agent_registry_contract.h"
 
+#include "tests/contract/agent_history_contract.h"
 #include "tests/contract/agent_trust_contract.h"
 
 namespace agentca::contract {
