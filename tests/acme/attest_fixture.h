@@ -104,15 +104,16 @@ class AttestTest : public ServiceTest {
     EXPECT_TRUE(put.ok()) << put.error().detail;
   }
   ca::EvidenceSource Source(const std::string& name) {
-    for (auto& each : registry_.ListSources().value()) {
+    const auto sources = registry_.ListSources().value();
+    for (const auto& each : sources) {
       if (each.name == name) return each;
     }
     ADD_FAILURE() << name;
     return {};
   }
 
-  ca::Agent Register(ca::AgentClass agent_class = {}, const std::string& name = "planner",
-                     const std::string& tenant = "acme") {
+  ca::Agent Enrol(ca::AgentClass agent_class = {}, const std::string& name = "planner",
+                  const std::string& tenant = "acme") {
     ca::Agent agent = fakes::TestAgent();
     agent.id = {tenant, name};
     agent.agent_class = agent_class;
@@ -128,10 +129,10 @@ class AttestTest : public ServiceTest {
   void Set(ca::AgentStatus status, const ca::AgentId& id = {"acme", "planner"}) {
     EXPECT_TRUE(registry_.SetAgentStatus(id, status, "for a test", by_).ok());
   }
+  std::vector<AttestationRecord> Attestations() { return store_.ListAttestations({}).value(); }
   ca::Agent Registered(const ca::AgentId& id = {"acme", "planner"}) {
     return registry_.FindAgent(id).value();
   }
-  using ServiceTest::Register;
 
   // ---- Evidence ---------------------------------------------------------------------------------
   // Compact JWS with these claims beside iss, exp and aud.
@@ -278,7 +279,8 @@ class AttestTest : public ServiceTest {
   // What the history says of drift, "" if nothing.
   std::string Drift() {
     std::string out;
-    for (const auto& event : registry_.AgentHistory({"acme", "planner"}, 0, 100).value()) {
+    const auto history = registry_.AgentHistory({"acme", "planner"}, 0, 100).value();
+    for (const auto& event : history) {
       if (event.what == "drift") out += event.detail + "\n";
     }
     return out;

@@ -6,7 +6,7 @@ namespace {
 
 class AttestApproval : public AttestTest {
  protected:
-  AttestApproval() { AttestTest::Register(Class(ca::Degree::kHigh, ca::Degree::kHigh)); }
+  AttestApproval() { Enrol(Class(ca::Degree::kHigh, ca::Degree::kHigh)); }
   AgentOrder Waiting() {
     const AgentOrder order = Order(client_);
     EXPECT_TRUE(Proves(client_, order, HardwareResponse(Of(order, &key_), &key_)));

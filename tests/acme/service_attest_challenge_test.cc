@@ -10,16 +10,16 @@ class AttestChallenge : public AttestTest {
 };
 
 TEST_F(AttestChallenge, IsValidAfterEvidenceForExactlyThisAccountAndChallenge) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = Order(client_);
   EXPECT_EQ(Text(Get(client_, order.url), "status"), "pending");
   EXPECT_TRUE(Proves(client_, order, JwtResponse(Of(order))));
   const auto challenge = Get(client_, order.challenge);
   EXPECT_EQ(Text(challenge, "status"), "valid");
   EXPECT_TRUE(Has(challenge, "validated"));
-  const auto records = store_.ListAttestations({.agent = ca::AgentId{"acme", "planner"}});
-  ASSERT_EQ(records->size(), 1U);
-  const Attestation& kept = records->front().attestation;
+  const auto records = Attestations();
+  ASSERT_EQ(records.size(), 1U);
+  const Attestation& kept = records.front().attestation;
   EXPECT_EQ(kept.format, "jwt");
   EXPECT_EQ(kept.source, "k8s");
   EXPECT_EQ(kept.level, 2);
@@ -29,7 +29,7 @@ TEST_F(AttestChallenge, IsValidAfterEvidenceForExactlyThisAccountAndChallenge) {
 }
 
 TEST_F(AttestChallenge, StaysPendingWhenTheResponseCannotBeRead) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = Order(client_);
   for (const char* response :
        {R"({"fmt":"jwt"})", R"({"evidence":"AAAA"})", R"({"fmt":"jwt","evidence":"A=A"})",
@@ -43,7 +43,7 @@ TEST_F(AttestChallenge, StaysPendingWhenTheResponseCannotBeRead) {
 }
 
 TEST_F(AttestChallenge, IgnoresUnknownMembers) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = Order(client_);
   EXPECT_TRUE(Proves(client_, order,
                      Response("jwt", Token(attest::TokenAudience(Of(order))), {}, nullptr,
@@ -51,7 +51,7 @@ TEST_F(AttestChallenge, IgnoresUnknownMembers) {
 }
 
 TEST_F(AttestChallenge, AnEmptyResponseWithoutADropSaysSo) {
-  AttestTest::Register();
+  Enrol();
   EXPECT_EQ(Fails(client_, Order(client_), "{}"),
             "badAttestationStatement: no evidence: the response brings none, and none lies at the "
             "drop");
@@ -59,7 +59,7 @@ TEST_F(AttestChallenge, AnEmptyResponseWithoutADropSaysSo) {
 
 // What a thief, a relay or a forger could send, and the cause an operator reads.
 TEST_F(AttestChallenge, RefusesEvidenceThatIsNotThisAgentsForThisOrder) {
-  AttestTest::Register();
+  Enrol();
   fakes::TestSigner forger;
   Client other = Register();
   const AgentOrder foreign = Order(other);
@@ -121,7 +121,7 @@ TEST_F(AttestChallenge, RefusesEvidenceThatIsNotThisAgentsForThisOrder) {
 }
 
 TEST_F(AttestChallenge, NamesBothSidesOfAClaimThatDoesNotMatch) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = Order(client_);
   EXPECT_EQ(Fails(client_, order, JwtResponse(Of(order), nullptr, "system:dev")),
             "badAttestationStatement: claim mismatch: claim \"sub\" is \"system:dev\", the agent's "
@@ -133,7 +133,7 @@ TEST_F(AttestChallenge, NamesBothSidesOfAClaimThatDoesNotMatch) {
 }
 
 TEST_F(AttestChallenge, RefusesASignatureOfAnotherKey) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = Order(client_);
   std::string token = Token(attest::TokenAudience(Of(order)));
   token.replace(token.rfind('.') + 1, 8, "AAAAAAAA");
@@ -158,7 +158,7 @@ TEST_F(AttestChallenge, ATenantsSourceNeverSpeaksForAnotherTenant) {
 }
 
 TEST_F(AttestChallenge, WhatTheSourceRequiresMustHold) {
-  AttestTest::Register();
+  Enrol();
   auto source = Source("lab");
   source.required = {{"image", "good"}};
   Put(source);
@@ -171,7 +171,7 @@ TEST_F(AttestChallenge, WhatTheSourceRequiresMustHold) {
 }
 
 TEST_F(AttestChallenge, ASourceCountsForNoMoreThanItsMaximum) {
-  AttestTest::Register(Class(ca::Degree::kHigh));
+  Enrol(Class(ca::Degree::kHigh));
   auto source = Source("lab");
   source.max_level = 2;
   Put(source);
@@ -183,7 +183,7 @@ TEST_F(AttestChallenge, ASourceCountsForNoMoreThanItsMaximum) {
 }
 
 TEST_F(AttestChallenge, AFixedAudienceCountsOnlyWhereThePolicySaysSo) {
-  AttestTest::Register();
+  Enrol();
   AgentOrder order = Order(client_);
   EXPECT_TRUE(Proves(client_, order, BearerResponse()));
   raw_policy_.allow_fixed_audience = false;
@@ -194,7 +194,7 @@ TEST_F(AttestChallenge, AFixedAudienceCountsOnlyWhereThePolicySaysSo) {
 }
 
 TEST_F(AttestChallenge, TheSameEvidenceNeverCountsTwice) {
-  AttestTest::Register();
+  Enrol();
   const std::string response = BearerResponse();
   EXPECT_TRUE(Proves(client_, Order(client_), response));
   EXPECT_EQ(Fails(client_, Order(client_), response).find("badAttestationStatement: replayed"), 0U);
@@ -203,7 +203,7 @@ TEST_F(AttestChallenge, TheSameEvidenceNeverCountsTwice) {
 }
 
 TEST_F(AttestChallenge, EvidenceRelayedToAnotherAccountIsWorthless) {
-  AttestTest::Register();
+  Enrol();
   Client relay = Register();
   const AgentOrder honest = Order(client_);
   const AgentOrder theirs = Order(relay);
@@ -213,7 +213,7 @@ TEST_F(AttestChallenge, EvidenceRelayedToAnotherAccountIsWorthless) {
 }
 
 TEST_F(AttestChallenge, OneEvidenceAChallenge) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = Order(client_);
   Fails(client_, order, JwtResponse(Of(order), nullptr, "system:dev"));
   const auto again = Post(client_, order.challenge, JwtResponse(Of(order)));
@@ -221,7 +221,7 @@ TEST_F(AttestChallenge, OneEvidenceAChallenge) {
 }
 
 TEST_F(AttestChallenge, AnAgentSuspendedWhileItsEvidenceIsVerifiedProvesNothing) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = Order(client_);
   Set(ca::AgentStatus::kSuspended);
   EXPECT_EQ(Fails(client_, order, JwtResponse(Of(order))),
@@ -229,7 +229,7 @@ TEST_F(AttestChallenge, AnAgentSuspendedWhileItsEvidenceIsVerifiedProvesNothing)
 }
 
 TEST_F(AttestChallenge, WaitsWithAnErrorWhileKeysAreOutOfReachAndRecovers) {
-  AttestTest::Register();
+  Enrol();
   hardware_->keys_away = true;
   const AgentOrder order = Order(client_);
   ASSERT_EQ(Post(client_, order.challenge, HardwareResponse(Of(order))).status, 200);
@@ -244,7 +244,7 @@ TEST_F(AttestChallenge, WaitsWithAnErrorWhileKeysAreOutOfReachAndRecovers) {
 }
 
 TEST_F(AttestChallenge, GivesUpOnKeysWhenTheAuthorizationExpires) {
-  AttestTest::Register();
+  Enrol();
   hardware_->keys_away = true;
   const AgentOrder order = Order(client_);
   ASSERT_EQ(Post(client_, order.challenge, HardwareResponse(Of(order))).status, 200);

@@ -11,7 +11,7 @@ class AttestDrift : public AttestTest {
 };
 
 TEST_F(AttestDrift, IsSilentAboutARenewalWithANewKey) {
-  AttestTest::Register();
+  Enrol();
   fakes::TestSigner first, second;
   Certify(client_, first, 4, "v1");
   Certify(client_, second, 4, "v1");
@@ -19,7 +19,7 @@ TEST_F(AttestDrift, IsSilentAboutARenewalWithANewKey) {
 }
 
 TEST_F(AttestDrift, NotesAnotherImageWithBothDigests) {
-  AttestTest::Register();
+  Enrol();
   fakes::TestSigner first, second;
   Certify(client_, first, 4, "v1");
   Certify(client_, second, 4, "v2");
@@ -28,7 +28,7 @@ TEST_F(AttestDrift, NotesAnotherImageWithBothDigests) {
 }
 
 TEST_F(AttestDrift, NotesWeakerEvidenceOfAnotherSource) {
-  AttestTest::Register();
+  Enrol();
   fakes::TestSigner first, second;
   Certify(client_, first, 4, "v1");
   const AgentOrder order = Order(client_);
@@ -41,7 +41,7 @@ TEST_F(AttestDrift, NotesWeakerEvidenceOfAnotherSource) {
 }
 
 TEST_F(AttestDrift, NotesAKeyThatIsUsedAgainUnlessHardwareHoldsIt) {
-  AttestTest::Register();
+  Enrol();
   fakes::TestSigner soft, hard;
   Certify(client_, hard, 4);
   Certify(client_, hard, 4);
@@ -65,7 +65,7 @@ TEST_F(AttestDrift, NotesWhatContradictsTheRegistrationAtTheFirstCertificate) {
 }
 
 TEST_F(AttestDrift, ChangesNothingForTheOrder) {
-  AttestTest::Register();
+  Enrol();
   fakes::TestSigner first, second;
   Certify(client_, first, 4, "v1");
   registry_faults_.Fail("NoteAgentEvent", fakes::FailWhen::kBefore);

@@ -1,4 +1,6 @@
 // Drops: evidence from hooks, and what strangers do to them.
+#include <thread>
+
 #include "tests/acme/attest_fixture.h"
 
 namespace agentca::acme::testing {
@@ -6,7 +8,7 @@ namespace {
 
 class AttestDrop : public AttestTest {
  protected:
-  AttestDrop() { AttestTest::Register(); }
+  AttestDrop() { Enrol(); }
   Client client_ = Register();
 };
 
@@ -62,7 +64,7 @@ TEST_F(AttestDrop, IsWhatAnEmptyResponseToTheChallengeMeans) {
   const AgentOrder order = Order(client_);
   EXPECT_EQ(Drop(order, JwtResponse(Of(order))).status, 200);
   EXPECT_TRUE(Proves(client_, order, "{}"));
-  EXPECT_EQ(store_.ListAttestations({})->size(), 1U);  // one proof, one record
+  EXPECT_EQ(Attestations().size(), 1U);  // one proof, one record
 }
 
 TEST_F(AttestDrop, OtherEvidenceBesideADropIsRefused) {
@@ -95,7 +97,7 @@ TEST_F(AttestDrop, RefusedEvidencePoisonsNothing) {
 }
 
 TEST_F(AttestDrop, NothingIsLookedAtUnlessNameAndValueMatch) {
-  AttestTest::Register({}, "other");
+  Enrol({}, "other");
   const AgentOrder order = Order(client_);
   const std::string base = kBase + "/acme/drop/";
   const std::string value = ToBase64Url(order.nonce);
@@ -108,7 +110,7 @@ TEST_F(AttestDrop, NothingIsLookedAtUnlessNameAndValueMatch) {
     EXPECT_EQ(Open("POST", url, HardwareResponse(Of(order))).status, 404) << url;
   }
   EXPECT_EQ(hardware_->verified, 0);
-  EXPECT_EQ(store_.ListAttestations({})->size(), 0U);
+  EXPECT_EQ(Attestations().size(), 0U);
 }
 
 TEST_F(AttestDrop, IsGoneWhenTheChallengeIsNoLongerPending) {
@@ -193,7 +195,7 @@ TEST_F(AttestDrop, OfManyAtOnceExactlyOneIsKept) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(kept, 1);
-  EXPECT_EQ(store_.ListAttestations({})->size(), 1U);
+  EXPECT_EQ(Attestations().size(), 1U);
 }
 
 }  // namespace

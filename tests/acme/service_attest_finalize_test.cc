@@ -23,7 +23,7 @@ class AttestFinalize : public AttestTest {
 };
 
 TEST_F(AttestFinalize, GivesACertificateThatSaysWhoTheAgentIsAndWhatItProved) {
-  AttestTest::Register(Class(ca::Degree::kHigh));
+  Enrol(Class(ca::Degree::kHigh));
   const AgentOrder order = ReadyAgentOrder();
   const auto finalized = Finalize(client_, order.url, fakes::MakeCsr(key_, {kName}));
   EXPECT_EQ(Text(finalized, "status"), "valid") << finalized.body;
@@ -41,13 +41,13 @@ TEST_F(AttestFinalize, GivesACertificateThatSaysWhoTheAgentIsAndWhatItProved) {
   EXPECT_EQ(identity.attestation.level, 3);
   EXPECT_TRUE(identity.attestation.key_bound);
   EXPECT_EQ(identity.attestation.verified_at, clock_.Now());
-  const auto records = store_.ListAttestations({});
+  const auto records = Attestations();
   EXPECT_EQ(identity.attestation.evidence_hash,
-            ToBytes(records->front().attestation.evidence_hash));
+            ToBytes(records.front().attestation.evidence_hash));
 }
 
 TEST_F(AttestFinalize, TheCsrMustHaveTheAttestedKey) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = ReadyAgentOrder();
   fakes::TestSigner other;
   const std::string refused = Refused(order, other);
@@ -58,7 +58,7 @@ TEST_F(AttestFinalize, TheCsrMustHaveTheAttestedKey) {
 }
 
 TEST_F(AttestFinalize, WithoutABoundKeyAnyOfTheClientsWillDo) {
-  AttestTest::Register(Class(ca::Degree::kMedium));
+  Enrol(Class(ca::Degree::kMedium));
   const AgentOrder order = Order(client_);
   EXPECT_TRUE(Proves(client_, order, JwtResponse(Of(order))));
   EXPECT_NE(Refused(order).find("\"valid\""), std::string::npos);
@@ -66,7 +66,7 @@ TEST_F(AttestFinalize, WithoutABoundKeyAnyOfTheClientsWillDo) {
 }
 
 TEST_F(AttestFinalize, ADroppedKeyBindsTheCertificateToo) {
-  AttestTest::Register(Class(ca::Degree::kHigh));
+  Enrol(Class(ca::Degree::kHigh));
   const AgentOrder order = Order(client_);
   EXPECT_EQ(Drop(order, JwtResponse(Of(order, &key_), &key_)).status, 200);
   ASSERT_EQ(Post(client_, ChallengeUrl(order.authorization, "dns-01"), "{}").status, 200);
@@ -77,7 +77,7 @@ TEST_F(AttestFinalize, ADroppedKeyBindsTheCertificateToo) {
 }
 
 TEST_F(AttestFinalize, AnAgentSuspendedAfterItsEvidenceGetsNothing) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = ReadyAgentOrder();
   Set(ca::AgentStatus::kSuspended);
   EXPECT_EQ(Refused(order), "403 unauthorized: agent acme/planner is suspended");
@@ -86,7 +86,7 @@ TEST_F(AttestFinalize, AnAgentSuspendedAfterItsEvidenceGetsNothing) {
 }
 
 TEST_F(AttestFinalize, AChangedRegistrationNeedsANewOrder) {
-  ca::Agent agent = AttestTest::Register();
+  ca::Agent agent = Enrol();
   const AgentOrder order = ReadyAgentOrder();
   agent.purpose = "something else";
   ASSERT_TRUE(registry_.ChangeAgent(agent, by_).ok());
@@ -96,7 +96,7 @@ TEST_F(AttestFinalize, AChangedRegistrationNeedsANewOrder) {
 }
 
 TEST_F(AttestFinalize, AHigherClassIsAskedForAtOnce) {
-  ca::Agent agent = AttestTest::Register();
+  ca::Agent agent = Enrol();
   const AgentOrder order = Order(client_);
   EXPECT_TRUE(Proves(client_, order, JwtResponse(Of(order))));
   agent.agent_class = Class(ca::Degree::kHigh);
@@ -106,7 +106,7 @@ TEST_F(AttestFinalize, AHigherClassIsAskedForAtOnce) {
 }
 
 TEST_F(AttestFinalize, ThePolicyOfTodayCounts) {
-  AttestTest::Register(Class(ca::Degree::kMedium));
+  Enrol(Class(ca::Degree::kMedium));
   const AgentOrder order = ReadyAgentOrder();  // level 3
   raw_policy_.medium.level = raw_policy_.high.level = raw_policy_.several_high.level = 4;
   raw_policy_.medium.grant_reuse = Seconds(0);
@@ -116,7 +116,7 @@ TEST_F(AttestFinalize, ThePolicyOfTodayCounts) {
 }
 
 TEST_F(AttestFinalize, ASourceThatLostItsSayLosesWhatItSaid) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = ReadyAgentOrder();
   auto source = Source("k8s");
   source.tenant = "globex";
@@ -126,7 +126,7 @@ TEST_F(AttestFinalize, ASourceThatLostItsSayLosesWhatItSaid) {
 }
 
 TEST_F(AttestFinalize, OldEvidenceNeedsANewOrder) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = ReadyAgentOrder();
   const AgentOrder in_time = ReadyAgentOrder();
   clock_.Advance(raw_policy_.evidence_age - Seconds(1));
@@ -136,7 +136,7 @@ TEST_F(AttestFinalize, OldEvidenceNeedsANewOrder) {
 }
 
 TEST_F(AttestFinalize, ADeactivatedAccountFinalizesNothing) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = ReadyAgentOrder();
   ASSERT_TRUE(store_.DeactivateAccount(client_.kid.substr((kBase + "/acme/account/").size())).ok());
   EXPECT_NE(Refused(order).substr(0, 3), "200");
@@ -144,7 +144,7 @@ TEST_F(AttestFinalize, ADeactivatedAccountFinalizesNothing) {
 }
 
 TEST_F(AttestFinalize, ASuspensionThatRacesTheSignatureRevokesItsResult) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = ReadyAgentOrder();
   // Between the guard and the certificate: as a suspension from elsewhere would.
   issuer_.signer->OnSign([&] { Set(ca::AgentStatus::kSuspended); });
@@ -154,7 +154,7 @@ TEST_F(AttestFinalize, ASuspensionThatRacesTheSignatureRevokesItsResult) {
 }
 
 TEST_F(AttestFinalize, TheSecondLookInsistsUntilTheRegistryIsBack) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = ReadyAgentOrder();
   issuer_.signer->OnSign([&] {
     Set(ca::AgentStatus::kRetired);
@@ -167,7 +167,7 @@ TEST_F(AttestFinalize, TheSecondLookInsistsUntilTheRegistryIsBack) {
 }
 
 TEST_F(AttestFinalize, ANameOrderedBeforeThereWasAZoneIsNobodys) {
-  AttestTest::Register();
+  Enrol();
   agents_ = nullptr;
   Restart();
   const std::string order = ReadyOrder(client_, {kName});
@@ -176,7 +176,7 @@ TEST_F(AttestFinalize, ANameOrderedBeforeThereWasAZoneIsNobodys) {
 }
 
 TEST_F(AttestFinalize, AnOrderOfAnAgentEndsWhenAgentsAreNoLongerServed) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = ReadyAgentOrder();
   agents_ = nullptr;
   Restart();
@@ -188,7 +188,7 @@ TEST_F(AttestFinalize, LifetimesAreThoseOfTheClass) {
   for (const auto lifespan :
        {ca::Lifespan::kEphemeral, ca::Lifespan::kSession, ca::Lifespan::kPersistent}) {
     const std::string name = "a" + std::to_string(++made);
-    AttestTest::Register(Class(ca::Degree::kMedium, ca::Degree::kLow, lifespan), name);
+    Enrol(Class(ca::Degree::kMedium, ca::Degree::kLow, lifespan), name);
     const std::string dns = name + ".acme." + kZone;
     const AgentOrder order = Order(client_, dns);
     fakes::TestSigner key;

@@ -72,7 +72,7 @@ class AttestGrant : public AttestTest {
 };
 
 TEST_F(AttestGrant, BindsTheAccountAndIsEchoedBack) {
-  AttestTest::Register();
+  Enrol();
   const Binding binding = Granted();
   Client client;
   const std::string json = BindingJson(binding.key, HeaderFor(binding),
@@ -83,7 +83,7 @@ TEST_F(AttestGrant, BindsTheAccountAndIsEchoedBack) {
 }
 
 TEST_F(AttestGrant, IsUsedOnce) {
-  AttestTest::Register();
+  Enrol();
   const Binding binding = Granted();
   Client first, second;
   EXPECT_EQ(RegisterWith(first, binding).status, 201);
@@ -91,7 +91,7 @@ TEST_F(AttestGrant, IsUsedOnce) {
 }
 
 TEST_F(AttestGrant, Expires) {
-  AttestTest::Register();
+  Enrol();
   const Binding binding = Granted();
   clock_.Advance(Seconds(600));
   Client client;
@@ -99,7 +99,7 @@ TEST_F(AttestGrant, Expires) {
 }
 
 TEST_F(AttestGrant, OfAnAgentSuspendedMeanwhileIsWorthless) {
-  AttestTest::Register();
+  Enrol();
   const Binding binding = Granted();
   Set(ca::AgentStatus::kSuspended);
   Client client;
@@ -108,7 +108,7 @@ TEST_F(AttestGrant, OfAnAgentSuspendedMeanwhileIsWorthless) {
 
 // Checklist 36.
 TEST_F(AttestGrant, EveryFaultOfTheInnerJwsIsFound) {
-  AttestTest::Register();
+  Enrol();
   const Binding binding = Granted();
   Client client;
   const std::string jwk = fakes::JwkOf(client.key->public_key());
@@ -151,7 +151,7 @@ TEST_F(AttestGrant, EveryFaultOfTheInnerJwsIsFound) {
 
 // Checklist 35, 37.
 TEST_F(AttestGrant, IsNeededAtCreationAndOnlyThereWhereTheOperatorSaysSo) {
-  AttestTest::Register();
+  Enrol();
   Client old = Register();
   policy_.require_grant = true;
   Serve();
@@ -172,8 +172,8 @@ TEST_F(AttestGrant, IsNotMentionedUnlessNeeded) {
 }
 
 TEST_F(AttestGrant, ABoundAccountOrdersItsAgentAndNothingElse) {
-  AttestTest::Register();
-  AttestTest::Register({}, "other");
+  Enrol();
+  Enrol({}, "other");
   Client client;
   ASSERT_EQ(RegisterWith(client, Granted()).status, 201);
   EXPECT_EQ(NewOrder(client, {kName}).status, 201);
@@ -185,7 +185,7 @@ TEST_F(AttestGrant, ABoundAccountOrdersItsAgentAndNothingElse) {
 }
 
 TEST_F(AttestGrant, WhileItIsYoungOrdersAreReadyAtOnce) {
-  AttestTest::Register(Class(ca::Degree::kMedium));  // an hour
+  Enrol(Class(ca::Degree::kMedium));  // an hour
   Client client;
   ASSERT_EQ(RegisterWith(client, Granted()).status, 201);
   clock_.Advance(Seconds(3599));
@@ -202,7 +202,7 @@ TEST_F(AttestGrant, WhileItIsYoungOrdersAreReadyAtOnce) {
 }
 
 TEST_F(AttestGrant, AnOrderFromItCannotWaitUntilItIsOld) {
-  AttestTest::Register(Class(ca::Degree::kMedium));
+  Enrol(Class(ca::Degree::kMedium));
   Client client;
   ASSERT_EQ(RegisterWith(client, Granted()).status, 201);
   clock_.Advance(Seconds(3000));
@@ -214,7 +214,7 @@ TEST_F(AttestGrant, AnOrderFromItCannotWaitUntilItIsOld) {
 }
 
 TEST_F(AttestGrant, HighClassesProveThemselvesForEachOrder) {
-  AttestTest::Register(Class(ca::Degree::kHigh));
+  Enrol(Class(ca::Degree::kHigh));
   const Offered offered = Ask();
   fakes::TestSigner key;
   attest::Expectation bound = offered.expected;
@@ -230,7 +230,7 @@ TEST_F(AttestGrant, HighClassesProveThemselvesForEachOrder) {
 }
 
 TEST_F(AttestGrant, AClassThatDemandsMoreSinceIsProvenAgain) {
-  ca::Agent agent = AttestTest::Register();
+  ca::Agent agent = Enrol();
   Client client;
   ASSERT_EQ(RegisterWith(client, Granted(1)).status, 201);
   EXPECT_EQ(Text(Get(client, Order(client).url), "status"), "ready");
@@ -240,7 +240,7 @@ TEST_F(AttestGrant, AClassThatDemandsMoreSinceIsProvenAgain) {
 }
 
 TEST_F(AttestGrant, AChangedRegistrationThatIsStillProvenIsReadyAtOnce) {
-  ca::Agent agent = AttestTest::Register();
+  ca::Agent agent = Enrol();
   Client client;
   ASSERT_EQ(RegisterWith(client, Granted()).status, 201);
   agent.purpose = "more";
@@ -251,7 +251,7 @@ TEST_F(AttestGrant, AChangedRegistrationThatIsStillProvenIsReadyAtOnce) {
 }
 
 TEST_F(AttestGrant, TokensAreUsedOnceWhateverComesOfIt) {
-  AttestTest::Register();
+  Enrol();
   const Offered offered = Ask();
   EXPECT_EQ(Problem(Open("POST", grant_url_,
                          Body(offered, JwtResponse(offered.expected, nullptr, "system:dev")))),
@@ -261,7 +261,7 @@ TEST_F(AttestGrant, TokensAreUsedOnceWhateverComesOfIt) {
 }
 
 TEST_F(AttestGrant, TokensOfLongAgoAndInventedOnesAreRefused) {
-  AttestTest::Register();
+  Enrol();
   const Offered old = Ask();
   clock_.Advance(Seconds(1201));
   EXPECT_EQ(Problem(Open("POST", grant_url_, Body(old, JwtResponse(old.expected)))),
@@ -272,7 +272,7 @@ TEST_F(AttestGrant, TokensOfLongAgoAndInventedOnesAreRefused) {
 }
 
 TEST_F(AttestGrant, EvidenceForAnOrderIsNotEvidenceForAGrant) {
-  AttestTest::Register();
+  Enrol();
   Client client = Register();
   const AgentOrder order = Order(client);
   const Offered offered = Ask();

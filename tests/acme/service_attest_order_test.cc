@@ -14,7 +14,7 @@ class AttestOrder : public AttestTest {
 };
 
 TEST_F(AttestOrder, OffersAttestationAndADns01ThatTheCaAnswersItself) {
-  AttestTest::Register();
+  Enrol();
   const AgentOrder order = Order(client_);
   const auto authorization = Get(client_, order.authorization);
   const auto document = JsonDocument::Parse(authorization.body);
@@ -26,7 +26,7 @@ TEST_F(AttestOrder, OffersAttestationAndADns01ThatTheCaAnswersItself) {
 }
 
 TEST_F(AttestOrder, TellsInFlatMembersWhatTheEvidenceMustCover) {
-  AttestTest::Register(Class(ca::Degree::kHigh));
+  Enrol(Class(ca::Degree::kHigh));
   const AgentOrder order = Order(client_);
   const auto challenge = Get(client_, order.challenge);
   EXPECT_EQ(Text(challenge, "audience"), order.challenge);
@@ -38,7 +38,7 @@ TEST_F(AttestOrder, TellsInFlatMembersWhatTheEvidenceMustCover) {
 }
 
 TEST_F(AttestOrder, NamesOnlyFormatsOfSourcesThatMaySpeakForTheAgent) {
-  ca::Agent agent = AttestTest::Register();
+  ca::Agent agent = Enrol();
   agent.evidence = {{"k8s", {{"sub", "x"}}}};
   ASSERT_TRUE(registry_.ChangeAgent(agent, by_).ok());
   const auto challenge = Get(client_, Order(client_).challenge);
@@ -47,7 +47,7 @@ TEST_F(AttestOrder, NamesOnlyFormatsOfSourcesThatMaySpeakForTheAgent) {
 }
 
 TEST_F(AttestOrder, RefusesWhateverElseIsInTheZone) {
-  AttestTest::Register();
+  Enrol();
   const std::string why = "400 rejectedIdentifier: ";
   for (const std::string& name :
        {kZone, "acme." + kZone, "a.planner.acme." + kZone, "*." + kZone, "*.acme." + kZone,
@@ -57,8 +57,8 @@ TEST_F(AttestOrder, RefusesWhateverElseIsInTheZone) {
 }
 
 TEST_F(AttestOrder, RefusesASecondNameBesideAnAgents) {
-  AttestTest::Register();
-  AttestTest::Register({}, "other");
+  Enrol();
+  Enrol({}, "other");
   const std::string why =
       "400 rejectedIdentifier: an order for an agent has its name as the one identifier";
   EXPECT_EQ(Ordering({kName, "www.example.test"}), why);
@@ -72,7 +72,7 @@ TEST_F(AttestOrder, RefusesAnAgentThatNobodyKnowsAndNoRuleCouldAdmit) {
 }
 
 TEST_F(AttestOrder, RefusesSuspendedAndRetiredAgents) {
-  AttestTest::Register();
+  Enrol();
   Set(ca::AgentStatus::kSuspended);
   EXPECT_EQ(Ordering({kName}), "403 unauthorized: agent acme/planner is suspended");
   Set(ca::AgentStatus::kActive);
@@ -92,14 +92,14 @@ TEST_F(AttestOrder, LeavesNamesOutsideTheZoneAsTheyWere) {
 }
 
 TEST_F(AttestOrder, IsAnsweredWith503WhileTheRegistryIsAway) {
-  AttestTest::Register();
+  Enrol();
   registry_faults_.Fail("FindAgent", fakes::FailWhen::kBefore);
   EXPECT_EQ(NewOrder(client_, {kName}).status, 503);
   EXPECT_EQ(NewOrder(client_, {kName}).status, 201);
 }
 
 TEST_F(AttestOrder, HonoursOrRefusesTimesByTheAgentsClass) {
-  AttestTest::Register(Class(ca::Degree::kMedium));  // 4 hours
+  Enrol(Class(ca::Degree::kMedium));  // 4 hours
   const auto order = [&](Seconds end) {
     return Post(client_, kBase + "/acme/new-order",
                 R"({"identifiers":[{"type":"dns","value":")" + kName + R"("}],"notAfter":")" +

@@ -6,7 +6,7 @@ namespace {
 
 class AttestRecovery : public AttestTest {
  protected:
-  AttestRecovery() { AttestTest::Register(); }
+  AttestRecovery() { Enrol(); }
   Client client_ = Register();
   fakes::TestSigner key_;
 };
@@ -21,7 +21,7 @@ TEST_F(AttestRecovery, TakesUpAChallengeWithTheEvidenceThatCameWithIt) {
   Serve();
   ASSERT_TRUE(service_->Recover().ok());
   EXPECT_TRUE(Settles(client_, order.url, "ready"));
-  EXPECT_EQ(store_.ListAttestations({})->front().attestation.format, "tpm");
+  EXPECT_EQ(Attestations().front().attestation.format, "tpm");
 }
 
 TEST_F(AttestRecovery, ADropSurvivesTheProcess) {
