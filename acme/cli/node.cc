@@ -84,6 +84,8 @@ Result<std::unique_ptr<Node>> Node::Start(const Config& config) {
                                                            config.directory.TlsKey()));
   node->authority_->StartThreads([raw = node.get()] { raw->ReloadTls(); });
   AGENTCA_TRY(node->StartServers());
+  AGENTCA_ASSIGN(node->admin_server_,
+                 AdminServer::Start(config, *node->authority_, node->tls_, nullptr));
   return node;
 }
 
@@ -191,7 +193,8 @@ void Node::Drain(std::chrono::milliseconds deadline) {
     return std::max(milliseconds(0),
                     std::chrono::duration_cast<milliseconds>(end - steady_clock::now()));
   };
-  acme_server_->Drain(deadline);
+  if (admin_server_) admin_server_->Drain(left());
+  acme_server_->Drain(left());
   http_server_->Drain(left());  // relying parties are answered until ACME clients are done
 }
 

@@ -70,12 +70,15 @@ Result<Settings> Settings::Read(Command command, std::span<const std::string> ar
   Settings settings;
   AGENTCA_TRY(settings.ParseCommandLine(command, arguments));
   if (settings.help_) return settings;
-  if (settings.Text("dir").empty()) return Error{Code::kMalformed, "--dir DIR is required"};
+  if (settings.Text("dir").empty()) {
+    if (InfoOf(command).reads == Reads::kAdminApi && settings.Given("admin-url")) return settings;
+    return Error{Code::kMalformed, "--dir DIR is required"};
+  }
   std::error_code error;
   settings.directory_ = std::filesystem::absolute(settings.Text("dir"), error).lexically_normal();
   if (error) return settings.Bad("dir", error.message());
   if (!settings.directory_.has_filename()) settings.directory_ = settings.directory_.parent_path();
-  if (InfoOf(command).reads_conf)
+  if (InfoOf(command).reads == Reads::kConf)
     AGENTCA_TRY(settings.ParseFile(Directory(settings.directory_).Conf()));
   return settings;
 }

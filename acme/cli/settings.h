@@ -23,7 +23,8 @@ class Settings {
   static Result<Settings> Read(Command command, std::span<const std::string> arguments);
 
   bool help() const { return help_; }  // --help was asked for; nothing else was read or checked
-  const std::filesystem::path& directory() const { return directory_; }  // absolute
+  // Absolute; empty for a client of the admin API that needs none.
+  const std::filesystem::path& directory() const { return directory_; }
   const std::string& positional() const { return positional_; }
 
   bool Flag(std::string_view name) const { return Given(name); }
