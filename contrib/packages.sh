@@ -4,7 +4,7 @@
 build_packages=(g++ make cmake ninja-build pkg-config ccache libssl-dev libboost-dev
   libboost-program-options-dev libcpp-httplib-dev rapidjson-dev libpqxx-dev libsqlite3-dev libp11-dev
   libp11-kit-dev libc-ares-dev libidn2-dev libspdlog-dev)
-quickstart_packages=(softhsm2 certbot pebble openssl curl ca-certificates)
+quickstart_packages=(softhsm2 certbot pebble jose python3 openssl curl ca-certificates)
 case $(. /etc/os-release && echo "${VERSION_ID:-}") in
   12) clang=14 ;;
   *) clang=19 ;;  # Debian 13

@@ -41,6 +41,7 @@ Result<int> RunApprovalList(const Settings& settings);
 Result<int> RunApprovalGrant(const Settings& settings);
 Result<int> RunApprovalDeny(const Settings& settings);
 Result<int> RunAdminAdd(const Settings& settings);
+Result<int> RunAttest(const Settings& settings);
 
 // Everything after the program's name; returns its exit status.
 int Run(std::span<const std::string> arguments);

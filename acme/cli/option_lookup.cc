@@ -31,6 +31,8 @@ std::string_view Heading(Group group) {
       return "Validation";
     case Group::kPublication:
       return "Publication";
+    case Group::kEvidence:
+      return "Evidence";
     case Group::kAgents:
       return "Agents";
     case Group::kClient:

@@ -17,13 +17,16 @@ constexpr Commands kClients = kAgentAdd | kAgentList | kAgentShow | kAgentChange
                               kRules | kSources | kApprovalList | kDecide | kAdminAdd;
 constexpr Commands kRegister = kAgentAdd | kAgentChange;
 constexpr Commands kDescribe = kRegister | kRuleAdd;
-constexpr Commands kAll = kInit | kServe | kSigner | kCertList | kCertShow | kCertRevoke | kStatus |
-                          kAuditVerify | kClients;
+constexpr Commands kWithDirectory = kInit | kServe | kSigner | kCertList | kCertShow | kCertRevoke |
+                                    kStatus | kAuditVerify | kClients;
+constexpr Commands kAll = kWithDirectory | kAttest;
+constexpr Commands kOnlyAttest = static_cast<Commands>(kAttest);
 constexpr Commands kOnlyInit = static_cast<Commands>(kInit);
 // What `serve` takes, `init` takes too and writes to agentca.conf.
 constexpr Commands kBoth = kInit | kServe;
 constexpr Commands kConfOnly = 0;
-constexpr Commands kJson = kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify | kClients;
+constexpr Commands kJson =
+    kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify | kClients | kAttest;
 
 constexpr CommandInfo kCommands[] = {
     {kInit, "init", "", "create a certificate authority in a new directory", Reads::kDirectory},
@@ -56,13 +59,15 @@ constexpr CommandInfo kCommands[] = {
     {kApprovalGrant, "approval grant", "ORDER", "let an order be issued", Reads::kAdminApi},
     {kApprovalDeny, "approval deny", "ORDER", "refuse an order", Reads::kAdminApi},
     {kAdminAdd, "admin add", "NAME", "make a certificate for an administrator", Reads::kAdminApi},
+    {kAttest, "attest", "[HOOK-ARGUMENT ...]",
+     "prove an agent to its CA; a hook for ACME clients", Reads::kOwnFile},
 };
 
 constexpr Option kOptions[] = {
     {"help", "", "", kFlag, kGeneral, kAll, false, "Show the options of the command and exit."},
-    {"dir", "DIR", "", kOne, kGeneral, kAll, false,
+    {"dir", "DIR", "", kOne, kGeneral, kWithDirectory, false,
      "Directory of the certificate authority. Required, except with admin-url."},
-    {"log-level", "LEVEL", "info", kOne, kGeneral, kAll, true,
+    {"log-level", "LEVEL", "info", kOne, kGeneral, kWithDirectory, true,
      "Least severe messages to log: debug, info, warning or error."},
     {"json", "", "", kFlag, kGeneral, kJson, false, "Write JSON instead of words."},
     {"name", "DNS-NAME", "", kOne, kGeneral, static_cast<Commands>(kCertList), false,
@@ -183,6 +188,62 @@ constexpr Option kOptions[] = {
     {"ocsp-cache", "COUNT", "200000", kOne, kPublication, kBoth, true,
      "OCSP responses kept in memory."},
 
+    {"config", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "File with KEY = VALUE lines, the keys being options of this command: what a hook cannot be "
+     "given as an argument. The command line comes first."},
+    {"server", "URL", "", kOne, kEvidence, kOnlyAttest, false,
+     "ACME server of the CA, as its clients know it: https://ca.example.com:14000/directory. "
+     "Required."},
+    {"agent", "DNS-NAME", "", kOne, kEvidence, kOnlyAttest, false,
+     "Agent to prove, when no ACME client says it."},
+    {"txt", "VALUE", "", kOne, kEvidence, kOnlyAttest, false,
+     "TXT value of the dns-01 challenge to answer, with --agent."},
+    {"grant", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "Prove the agent before it has an account; print a key id and an HMAC key for External "
+     "Account Binding, good for one account."},
+    {"print", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "Print the response to the challenge, made for --audience and --txt, instead of bringing it to "
+     "the CA: for plugins that post it themselves."},
+    {"audience", "URL", "", kOne, kEvidence, kOnlyAttest, false,
+     "URL of the challenge, for print."},
+    {"token-file", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is the token in this file, read anew each time."},
+    {"token-command", "WORD", "", kMany, kEvidence, kOnlyAttest, false,
+     "The evidence is the token that this program prints; it finds the audience that the token "
+     "must have in AGENTCA_AUDIENCE."},
+    {"evidence-format", "NAME", "jwt", kOne, kEvidence, kOnlyAttest, false,
+     "Format of the token of token-file or token-command: jwt, jwt-svid or eat."},
+    {"from-kubernetes", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is a token that the Kubernetes API makes for the pod's service account."},
+    {"service-account-dir", "DIR", "/var/run/secrets/kubernetes.io/serviceaccount", kOne, kEvidence,
+     kOnlyAttest, false, "Where the pod's service account is mounted."},
+    {"from-github", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is the OIDC token of a GitHub Actions job."},
+    {"from-gcp", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is the identity token of a Google Cloud instance."},
+    {"gcp-metadata", "URL", "http://metadata.google.internal", kOne, kEvidence, kOnlyAttest, false,
+     "Metadata server for from-gcp."},
+    {"from-spiffe", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is a JWT-SVID of the SPIFFE Workload API."},
+    {"spiffe-command", "WORD", "", kMany, kEvidence, kOnlyAttest, false,
+     "Program that fetches the JWT-SVID; it gets -audience AUDIENCE -output json. Unless given, "
+     "spire-agent api fetch jwt."},
+    {"statement", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is a statement: the claims in this JSON file, with a nonce, signed by "
+     "attester-key."},
+    {"attester-chain", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is a signature by attester-key, whose certificate is the first in this PEM "
+     "file; the others lead to a root that the CA trusts."},
+    {"attester-key", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "Private key in PEM, for statement and attester-chain."},
+    {"attester-key-id", "TEXT", "", kOne, kEvidence, kOnlyAttest, false,
+     "Key id (kid) of attester-key in the CA's list of keys."},
+    {"certificate-key", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "Private key in PEM that the certificate will be for: the evidence is bound to it. Classes "
+     "that demand level 3 or 4 need it."},
+    {"deadline", "DURATION", "60s", kOne, kEvidence, kOnlyAttest, false,
+     "Longest time of the whole run."},
+
     {"acme-threads", "COUNT", "32", kOne, kLimits, kBoth, true,
      "Threads that handle ACME requests."},
     {"http-threads", "COUNT", "8", kOne, kLimits, kBoth, true,
@@ -286,8 +347,9 @@ constexpr Option kOptions[] = {
      "Certificate of the administrator, in PEM; DIR/admin/admin.pem unless given."},
     {"admin-key", "FILE", "", kOne, kClient, kClients, false,
      "Its private key; DIR/admin/admin.key unless given."},
-    {"ca-file", "FILE", "", kOne, kClient, kClients, false,
-     "Root certificate of the CA, in PEM; DIR/ca/root.pem unless given."},
+    {"ca-file", "FILE", "", kOne, kClient, kClients | kAttest, false,
+     "Root certificate of the CA, in PEM. Unless given, DIR/ca/root.pem; for attest, those of the "
+     "system."},
 };
 
 }  // namespace

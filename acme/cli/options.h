@@ -17,6 +17,7 @@ enum class Command : uint32_t {
   kCertRevoke = 1 << 5,
   kStatus = 1 << 6,
   kAuditVerify = 1 << 7,
+  kAttest = 1 << 8,
   // Clients of the admin API.
   kAgentAdd = 1 << 10,
   kAgentList = 1 << 11,
@@ -54,13 +55,14 @@ enum class Reads : uint8_t {
   kDirectory,  // --dir is required, nothing is read
   kConf,       // --dir is required, DIR/agentca.conf must exist and is read
   kAdminApi,   // the server answers; --dir says where it is and who asks, unless options do
+  kOwnFile,    // no --dir; the file of --config, if one is given, with the command's options as keys
 };
 
 // How a command is called and what it is for, in one row.
 struct CommandInfo {
   Command command;
   std::string_view words;       // "cert show"
-  std::string_view positional;  // "SERIAL"; "" when it takes none
+  std::string_view positional;  // "SERIAL"; "" when it takes none; "WORD ..." for any number
   std::string_view summary;
   Reads reads;
 };
@@ -79,6 +81,7 @@ enum class Group : uint8_t {
   kIssuance,
   kValidation,
   kPublication,
+  kEvidence,
   kLimits,
   kAgents,
   kClient

@@ -68,6 +68,8 @@ Function FunctionOf(Command command) {
       return &RunCertRevoke;
     case Command::kStatus:
       return &RunStatus;
+    case Command::kAttest:
+      return &RunAttest;
     case Command::kAuditVerify:
       return &RunAuditVerify;
     default:
