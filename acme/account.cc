@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "acme/external_account.h"
 #include "acme/problem.h"
 
 namespace agentca::acme {
@@ -46,7 +47,8 @@ Result<std::optional<std::vector<std::string>>> ParseContacts(const JsonValue& p
   return contacts;
 }
 
-std::string AccountJson(const Links& links, const Account& account) {
+std::string AccountJson(const Links& links, const Account& account,
+                        const std::optional<ExternalAccountBinding>& binding) {
   JsonWriter json;
   json.BeginObject();
   json.Member("status", account.status == AccountStatus::kValid         ? "valid"
@@ -56,6 +58,7 @@ std::string AccountJson(const Links& links, const Account& account) {
   for (const std::string& contact : account.contacts) json.String(contact);
   json.EndArray();
   json.Member("orders", links.Orders(account.id));
+  if (binding) json.Key("externalAccountBinding").Raw(binding->Json());
   json.EndObject();
   return std::move(json).Take();
 }
@@ -78,15 +81,50 @@ Result<http::Response> ExistingAccount(Context& context, const VerifiedRequest& 
   return AccountResponse(context, agreed);
 }
 
+http::Response AccountObject(const Context& context, const Account& account,
+                             const std::optional<ExternalAccountBinding>& binding) {
+  http::Response response;
+  response.body = AccountJson(context.links, account, binding);
+  response.With("Content-Type", "application/json");
+  response.With("Location", context.links.Account(account.id));
+  return response;
+}
+
+// §7.3.4. Whoever knows the MAC key of a grant may spend it; what is wrong with the grant itself is
+// said to nobody else.
+Result<std::optional<ExternalAccountBinding>> ReadBinding(Context& context,
+                                                          const VerifiedRequest& request,
+                                                          const JsonValue& payload) {
+  const auto member = payload.Find("externalAccountBinding");
+  if (!member) {
+    if (!context.policy.require_grant) return std::optional<ExternalAccountBinding>();
+    return Error{Code::kExternalAccountRequired,
+                 "an external account binding is needed: agents get one from \"agentca attest "
+                 "--grant\""};
+  }
+  AGENTCA_ASSIGN(auto binding,
+                 ExternalAccountBinding::Parse(*member, request.url(), request.key()));
+  auto grant = context.memory.store.FindGrant(binding.kid);
+  if (!grant.ok() && grant.error().code != Code::kNotFound) return std::move(grant).error();
+  const Secret key(grant.ok() ? std::move(grant->mac_key) : Bytes());
+  if (!binding.Verify(key.view())) {
+    return Error{Code::kUnauthorized,
+                 "externalAccountBinding: the key id is unknown or spent, or the MAC is wrong"};
+  }
+  return std::optional<ExternalAccountBinding>(std::move(binding));
+}
+
 Result<http::Response> CreateAccount(Context& context, const VerifiedRequest& request,
-                                     std::vector<std::string> contacts, bool agrees) {
+                                     std::vector<std::string> contacts, bool agrees,
+                                     const std::optional<ExternalAccountBinding>& binding) {
   Account account{NewId(request.now(), context.world.random),
                   AccountStatus::kValid,
                   request.key(),
                   Thumbprint(request.key()),
                   std::move(contacts),
                   context.policy.terms_of_service,
-                  request.now()};
+                  request.now(),
+                  binding ? binding->kid : std::string()};
   AGENTCA_ASSIGN(const AccountCreation creation,
                  context.memory.store.CreateAccount(NewAccount{std::move(account)}));
   if (!creation.created) return ExistingAccount(context, request, creation.account, agrees);
@@ -95,7 +133,12 @@ Result<http::Response> CreateAccount(Context& context, const VerifiedRequest& re
                                            {"thumbprint", creation.account.thumbprint},
                                            {"address", request.http().remote_address}},
                                           request.now()));
-  http::Response response = AccountResponse(context, creation.account);
+  if (binding) {
+    AGENTCA_TRY(context.memory.audit.Append(
+        "account-bound", {{"account", creation.account.id}, {"grant", binding->kid}},
+        request.now()));
+  }
+  http::Response response = AccountObject(context, creation.account, binding);
   response.status = 201;
   return response;
 }
@@ -135,11 +178,7 @@ Status CheckNoCertificateKey(Context& context, const ca::PublicKey& key) {
 }
 
 http::Response AccountResponse(const Context& context, const Account& account) {
-  http::Response response;
-  response.body = AccountJson(context.links, account);
-  response.With("Content-Type", "application/json");
-  response.With("Location", context.links.Account(account.id));
-  return response;
+  return AccountObject(context, account, std::nullopt);
 }
 
 Result<http::Response> HandleNewAccount(Context& context, const VerifiedRequest& request) {
@@ -156,6 +195,7 @@ Result<http::Response> HandleNewAccount(Context& context, const VerifiedRequest&
     return Error{Code::kAccountDoesNotExist, "there is no account with this key"};
   }
 
+  AGENTCA_ASSIGN(const auto binding, ReadBinding(context, request, root));
   AGENTCA_TRY(CheckNoCertificateKey(context, request.key()));
   AGENTCA_ASSIGN(auto contacts, ParseContacts(root));
   if (!context.policy.terms_of_service.empty() && !agrees) {
@@ -167,7 +207,7 @@ Result<http::Response> HandleNewAccount(Context& context, const VerifiedRequest&
     return RateLimitedResponse("too many new accounts from this address", *wait);
   }
   return CreateAccount(context, request, std::move(contacts).value_or(std::vector<std::string>()),
-                       agrees);
+                       agrees, binding);
 }
 
 Result<http::Response> HandleAccount(Context& context, const VerifiedRequest& request) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "acme/agent_order.h"
+#include "acme/challenge/agent_attest01.h"
 #include "acme/identifier.h"
 #include "acme/order_state.h"
 #include "acme/problem.h"
@@ -12,13 +14,14 @@ namespace {
 constexpr std::string_view kProcessingRetryAfter = "1";
 
 // §8: flat, always with its token.
-void WriteChallenge(JsonWriter& json, const Links& links, const Authorization& authorization,
-                    ChallengeType type) {
+void WriteChallenge(JsonWriter& json, const Context& context, const Authorization& authorization,
+                    ChallengeType type, Time now) {
   json.BeginObject();
   json.Member("type", ToString(type));
-  json.Member("url", links.Challenge(authorization.id, type));
+  json.Member("url", context.links.Challenge(authorization.id, type));
   json.Member("status", ToString(StatusOf(authorization, type)));
   json.Member("token", authorization.token);
+  if (type == ChallengeType::kAgentAttest01) WriteAgentChallenge(json, context, authorization, now);
   const auto& attempt = authorization.attempt;
   if (attempt && attempt->type == type) {
     if (attempt->validated_at) json.Member("validated", ToRfc3339(*attempt->validated_at));
@@ -30,7 +33,8 @@ void WriteChallenge(JsonWriter& json, const Links& links, const Authorization& a
   json.EndObject();
 }
 
-std::string AuthorizationJson(const Links& links, const Authorization& authorization, Time now) {
+std::string AuthorizationJson(const Context& context, const Authorization& authorization,
+                              Time now) {
   JsonWriter json;
   json.BeginObject();
   json.Key("identifier");
@@ -43,7 +47,7 @@ std::string AuthorizationJson(const Links& links, const Authorization& authoriza
     // §7.1.4: a settled authorization shows the challenge that settled it.
     const auto& attempt = authorization.attempt;
     const bool settled = attempt && attempt->state != AttemptState::kProcessing;
-    if (!settled || attempt->type == type) WriteChallenge(json, links, authorization, type);
+    if (!settled || attempt->type == type) WriteChallenge(json, context, authorization, type, now);
   }
   json.EndArray();
   json.EndObject();
@@ -57,16 +61,16 @@ bool IsProcessing(const Authorization& authorization) {
 http::Response AuthorizationResponse(const Context& context, const Authorization& authorization,
                                      Time now) {
   http::Response response;
-  response.body = AuthorizationJson(context.links, authorization, now);
+  response.body = AuthorizationJson(context, authorization, now);
   response.With("Content-Type", "application/json");
   if (IsProcessing(authorization)) response.With("Retry-After", std::string(kProcessingRetryAfter));
   return response;
 }
 
 http::Response ChallengeResponse(const Context& context, const Authorization& authorization,
-                                 ChallengeType type) {
+                                 ChallengeType type, Time now) {
   JsonWriter json;
-  WriteChallenge(json, context.links, authorization, type);
+  WriteChallenge(json, context, authorization, type, now);
   http::Response response;
   response.body = std::move(json).Take();
   response.With("Content-Type", "application/json");
@@ -88,6 +92,17 @@ Result<Authorization> FindOwnAuthorization(Context& context, const VerifiedReque
   return authorization;
 }
 
+// agent-attest-01: what cannot even be read is the client's mistake, and leaves the challenge
+// pending; everything else costs it.
+Status CheckResponse(const Context& context, std::string_view payload) {
+  if (context.agents == nullptr) return {};
+  AGENTCA_ASSIGN(const bool brings, BringsEvidence(payload));
+  if (!brings) return {};
+  AGENTCA_ASSIGN(const auto statement, attest::ParseEvidenceStatement(payload));
+  if (context.agents->attestor.Reads(statement.format)) return {};
+  return Error{Code::kMalformed, "evidence: this CA does not read the format \"fmt\" names"};
+}
+
 // A place in the queue comes first, so that a challenge that begins is validated, too.
 Result<http::Response> Begin(Context& context, const VerifiedRequest& request,
                              const Authorization& authorization, ChallengeType type) {
@@ -96,7 +111,10 @@ Result<http::Response> Begin(Context& context, const VerifiedRequest& request,
     http::Response busy = ProblemResponse(503, "too many validations are waiting; try again later");
     return busy;
   }
-  const auto begun = context.memory.store.BeginChallenge(authorization.id, type, request.now());
+  const auto begun = context.memory.store.BeginChallenge(
+      authorization.id, type,
+      type == ChallengeType::kAgentAttest01 ? request.payload() : std::string_view(),
+      request.now());
   const std::string& thumbprint = request.account().thumbprint;
   if (!begun.ok()) {
     const Code code = begun.error().code;
@@ -106,7 +124,7 @@ Result<http::Response> Begin(Context& context, const VerifiedRequest& request,
   }
   if (begun->started)
     context.validations.Start({begun->authorization, thumbprint}, std::move(place));
-  return ChallengeResponse(context, begun->authorization, type);
+  return ChallengeResponse(context, begun->authorization, type, request.now());
 }
 
 }  // namespace
@@ -133,17 +151,20 @@ Result<http::Response> HandleChallenge(Context& context, const VerifiedRequest& 
   if (!type || std::find(offered.begin(), offered.end(), *type) == offered.end()) {
     return Error{Code::kNotFound, "there is no such challenge"};
   }
-  if (request.is_post_as_get()) return ChallengeResponse(context, authorization, *type);
+  if (request.is_post_as_get()) return ChallengeResponse(context, authorization, *type, request.now());
   // §7.5.1: fields of the response object that we do not know are ignored.
   AGENTCA_TRY(request.ParsePayload());
   if (StatusOf(authorization, *type) != ChallengeStatus::kPending) {
-    return ChallengeResponse(context, authorization, *type);
+    return ChallengeResponse(context, authorization, *type, request.now());
   }
   if (StatusOf(authorization, request.now()) != AuthorizationStatus::kPending ||
       authorization.attempt) {
     return Error{Code::kMalformed,
                  "the authorization is not pending, or another of its challenges "
                  "is being validated"};
+  }
+  if (*type == ChallengeType::kAgentAttest01) {
+    AGENTCA_TRY(CheckResponse(context, request.payload()));
   }
   return Begin(context, request, authorization, *type);
 }

@@ -14,10 +14,11 @@ http::Response DirectoryResponse(const Context& context) {
   json.Member("newOrder", links.NewOrder());
   json.Member("revokeCert", links.RevokeCert());
   json.Member("keyChange", links.KeyChange());
-  if (!policy.terms_of_service.empty() || !policy.website.empty()) {
+  if (!policy.terms_of_service.empty() || !policy.website.empty() || policy.require_grant) {
     json.Key("meta").BeginObject();
     if (!policy.terms_of_service.empty()) json.Member("termsOfService", policy.terms_of_service);
     if (!policy.website.empty()) json.Member("website", policy.website);
+    if (policy.require_grant) json.Key("externalAccountRequired").Bool(true);
     json.EndObject();
   }
   json.EndObject();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "acme/agent_finalize.h"
 #include "acme/identifier.h"
 #include "acme/jws.h"
 #include "acme/order.h"
@@ -15,11 +16,10 @@ namespace {
 
 Error BadCsr(std::string detail) { return {Code::kBadCsr, std::move(detail)}; }
 
-Result<ca::Csr> ReadCsr(const VerifiedRequest& request) {
+Result<Bytes> ReadCsr(const VerifiedRequest& request) {
   AGENTCA_ASSIGN(const JsonDocument payload, request.ParsePayload());
   AGENTCA_ASSIGN(const std::string text, payload.root().String("csr"));
-  AGENTCA_ASSIGN(const Bytes der, FromBase64Url(text));
-  return ca::ParseCsr(der);
+  return FromBase64Url(text);
 }
 
 // What the certificate shall say: names of the order, key of the CSR.
@@ -50,25 +50,36 @@ Status CheckKey(Context& context, const ca::Csr& csr) {
   return {};
 }
 
-// All that can be wrong with the CSR, while the order can still stay ready.
-Result<ca::CertificateRequest> CheckCsr(Context& context, const VerifiedRequest& request,
-                                        const Order& order) {
-  AGENTCA_ASSIGN(const ca::Csr csr, ReadCsr(request));
-  ca::CertificateRequest wanted = MakeRequest(order, csr);
+Status CheckNames(const ca::Csr& csr, const ca::CertificateRequest& wanted) {
   // §7.4: "The CSR MUST indicate the exact same set of requested identifiers as the initial
   // newOrder request."
-  if (csr.dns_names != wanted.dns_names || csr.ip_addresses != wanted.ip_addresses) {
-    return BadCsr("the CSR does not name exactly the identifiers of the order");
-  }
-  AGENTCA_TRY(CheckKey(context, csr));
-  // A rehearsal: whatever the profile refuses is refused here, not after the order began.
+  if (csr.dns_names == wanted.dns_names && csr.ip_addresses == wanted.ip_addresses) return {};
+  return BadCsr("the CSR does not name exactly the identifiers of the order");
+}
+
+// A rehearsal: whatever the profile refuses is refused here, not after the order began.
+Status Rehearse(const Context& context, const Issuable& issuable, Time now) {
   const auto serial = ca::Serial::Random(1, context.world.random);
   const auto tbs =
-      ca::BuildTbsCertificate(context.authority.profile, context.authority.issuance.issuer().info(),
-                              wanted, serial, request.now());
-  if (tbs.ok()) return wanted;
+      ca::BuildTbsCertificate(*issuable.profile, context.authority.issuance.issuer().info(),
+                              issuable.request, serial, now);
+  if (tbs.ok()) return {};
   if (tbs.error().code == Code::kBadPublicKey) return BadCsr(tbs.error().detail);
   return tbs.error();
+}
+
+// All that can be wrong with the CSR, while the order can still stay ready.
+Result<Issuable> CheckCsr(Context& context, const OrderView& view, const Bytes& der, Time now) {
+  AGENTCA_ASSIGN(const ca::Csr csr, ca::ParseCsr(der));
+  ca::CertificateRequest wanted = MakeRequest(view.order, csr);
+  AGENTCA_TRY(CheckNames(csr, wanted));
+  AGENTCA_TRY(CheckKey(context, csr));
+  Issuable issuable{&context.authority.profile, std::move(wanted), {}};
+  if (IsForAgent(context, view)) {
+    AGENTCA_ASSIGN(issuable, IssuableForAgent(context, view, csr, der, now));
+  }
+  AGENTCA_TRY(Rehearse(context, issuable, now));
+  return issuable;
 }
 
 Status CheckReady(const OrderView& view, Time now) {
@@ -78,11 +89,11 @@ Status CheckReady(const OrderView& view, Time now) {
 }
 
 // ready → processing. When the store cannot say whether it did, the order is settled later.
-Status Begin(Context& context, const OrderId& id, Time now) {
+Status Begin(Context& context, const OrderId& id, const FinalizeGuard& guard, Time now) {
   if (!context.settlement.Claim(id)) {
     return Error{Code::kOrderNotReady, "the order is being finalized"};
   }
-  const Status begun = context.memory.store.BeginFinalize(id, now);
+  const Status begun = context.memory.store.BeginFinalize(id, guard, now);
   if (begun.ok()) return {};
   if (begun.error().code == Code::kUnavailable || begun.error().code == Code::kInternal) {
     context.settlement.Conclude(id, InterruptedOrder());
@@ -92,18 +103,19 @@ Status Begin(Context& context, const OrderId& id, Time now) {
   return begun;
 }
 
-Result<ca::Certificate> Issue(Context& context, const ca::CertificateRequest& wanted, Time now) {
+Result<ca::Certificate> Issue(Context& context, const Issuable& issuable, Time now) {
   try {  // whatever is raised, the order settles
-    return context.authority.issuance.Issue(context.authority.profile, wanted, now);
+    return context.authority.issuance.Issue(*issuable.profile, issuable.request, now);
   } catch (const std::exception& e) {
     return Error{Code::kInternal, std::string("issuance threw: ") + e.what()};
   }
 }
 
-void IssueAndSettle(Context& context, const ca::CertificateRequest& wanted, const OrderId& id,
-                    Time now) {
-  auto certificate = Issue(context, wanted, now);
+void IssueAndSettle(Context& context, const Issuable& issuable, const OrderView& view, Time now) {
+  const OrderId& id = view.order.id;
+  auto certificate = Issue(context, issuable, now);
   if (certificate.ok()) {
+    if (issuable.guard.agent) FollowUp(context, view, *certificate, now);
     context.settlement.Finish(id, certificate->serial);
     return;
   }
@@ -112,17 +124,85 @@ void IssueAndSettle(Context& context, const ca::CertificateRequest& wanted, cons
   context.settlement.Conclude(id, error.code == Code::kUnavailable ? InterruptedOrder() : error);
 }
 
+Error Denied(const Approval& approval) {
+  const std::string why = approval.reason.empty() ? "" : ": " + approval.reason;
+  return {Code::kUnauthorized, "the approval was denied" + why};
+}
+
+// What became of an order that was granted before, in a process that died meanwhile.
+Result<bool> WasTried(Context& context, const OrderId& id) {
+  const auto record = context.memory.certificates.FindByReference(id);
+  if (record.ok()) return true;
+  if (record.error().code == Code::kNotFound) return false;
+  return record.error();
+}
+
+Status SettleClaimed(Context& context, const OrderView& view, Time now) {
+  const OrderId& id = view.order.id;
+  const Approval& approval = *view.order.approval;
+  if (approval.decision == Decision::kDenied) {
+    context.settlement.Finish(id, Denied(approval));
+    return {};
+  }
+  AGENTCA_ASSIGN(const bool tried, WasTried(context, id));
+  if (tried) {
+    context.settlement.Conclude(id, InterruptedOrder());
+    return {};
+  }
+  if (!context.authority.keys.Healthy()) {
+    return Error{Code::kUnavailable, "the issuing key cannot be used now"};
+  }
+  auto issuable = CheckCsr(context, view, approval.csr, now);
+  if (issuable.ok()) {
+    IssueAndSettle(context, *issuable, view, now);
+    return {};
+  }
+  if (issuable.error().code == Code::kUnavailable) return std::move(issuable).error();
+  context.settlement.Finish(id, Disclose(std::move(issuable).error(), context.world.random));
+  return {};
+}
+
 }  // namespace
+
+Status CheckDecided(Context& context, const OrderId& id) {
+  AGENTCA_ASSIGN(const OrderView view, context.memory.store.FindOrder(id));
+  const auto& approval = view.order.approval;
+  if (!approval) return Error{Code::kNotFound, "the order asks for nobody's approval"};
+  if (approval->decision == Decision::kWaiting) {
+    return Error{Code::kConflict, "nobody has decided about the order"};
+  }
+  if (StatusOf(view.order, view.authorizations, Time{}) == OrderStatus::kProcessing) return {};
+  return Error{Code::kConflict, "the order is settled"};
+}
+
+Status SettleDecided(Context& context, const OrderId& id, Time now) {
+  if (!context.settlement.Claim(id)) return {};  // somebody is at it
+  const auto view = context.memory.store.FindOrder(id);
+  Status settled;
+  if (!view.ok()) {
+    settled = view.error();
+  } else if (StatusOf(view->order, view->authorizations, Time{}) == OrderStatus::kProcessing) {
+    settled = SettleClaimed(context, *view, now);
+    if (settled.ok()) return {};  // the settlement releases it
+  }
+  context.settlement.Release(id);
+  return settled;
+}
 
 Result<http::Response> HandleFinalize(Context& context, const VerifiedRequest& request) {
   AGENTCA_ASSIGN(const OrderView view, FindOwnOrder(context, request));
   AGENTCA_TRY(CheckReady(view, request.now()));
-  AGENTCA_ASSIGN(const ca::CertificateRequest wanted, CheckCsr(context, request, view.order));
+  AGENTCA_ASSIGN(const Bytes csr, ReadCsr(request));
+  AGENTCA_ASSIGN(const Issuable issuable, CheckCsr(context, view, csr, request.now()));
   if (!context.authority.keys.Healthy()) {
     return Error{Code::kUnavailable, "the issuing key cannot be used now"};
   }
-  AGENTCA_TRY(Begin(context, view.order.id, request.now()));
-  IssueAndSettle(context, wanted, view.order.id, request.now());
+  AGENTCA_TRY(Begin(context, view.order.id, issuable.guard, request.now()));
+  if (issuable.guard.approval) {
+    context.settlement.Release(view.order.id);  // until a human decides
+  } else {
+    IssueAndSettle(context, issuable, view, request.now());
+  }
 
   AGENTCA_ASSIGN(const OrderView settled, context.memory.store.FindOrder(view.order.id));
   return OrderResponse(context, settled, request.now());

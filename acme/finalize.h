@@ -8,8 +8,24 @@
 
 namespace agentca::acme {
 
+// What an order leads to once it may.
+struct Issuable {
+  const ca::Profile* profile;
+  ca::CertificateRequest request;
+  FinalizeGuard guard;
+};
+
 // Whatever is wrong with the request leaves the order ready. Once BeginFinalize succeeded the order
-// settles: valid with a certificate, or invalid with an error.
+// settles: valid with a certificate, or invalid with an error; an order that a human must agree to
+// stays processing until one decides.
 Result<http::Response> HandleFinalize(Context& context, const VerifiedRequest& request);
+
+// May SettleDecided be tried? kNotFound: no such order, or it asks for nobody's approval; kConflict:
+// nobody has decided, or the order is settled.
+Status CheckDecided(Context& context, const OrderId& id);
+// An order that a human has decided: issued, after all that finalize looks at was looked at again,
+// or failed. kUnavailable: store or key are away, nothing has happened, try again. Otherwise the
+// order is settled, or being so.
+Status SettleDecided(Context& context, const OrderId& id, Time now);
 
 }  // namespace agentca::acme

@@ -28,6 +28,10 @@ class Links {
   std::string Challenge(const AuthorizationId& id, ChallengeType type) const {
     return base_ + "/acme/challenge/" + id + "/" + std::string(ToString(type));
   }
+  std::string Drop(const std::string& dns_name, const Sha256Digest& nonce) const {
+    return base_ + "/acme/drop/" + dns_name + "/" + ToBase64Url(nonce);
+  }
+  std::string Grant() const { return base_ + "/acme/grant"; }
 
  private:
   std::string base_;

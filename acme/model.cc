@@ -9,10 +9,11 @@ namespace {
 constexpr size_t kTimeOctets = 5;
 constexpr size_t kRandomOctets = 16;
 
-constexpr std::array<std::pair<ChallengeType, std::string_view>, 3> kChallengeNames{{
+constexpr std::array<std::pair<ChallengeType, std::string_view>, 4> kChallengeNames{{
     {ChallengeType::kHttp01, "http-01"},
     {ChallengeType::kDns01, "dns-01"},
     {ChallengeType::kTlsAlpn01, "tls-alpn-01"},
+    {ChallengeType::kAgentAttest01, "agent-attest-01"},
 }};
 
 }  // namespace
@@ -48,6 +49,18 @@ std::optional<ChallengeType> ChallengeTypeFromString(std::string_view text) {
                                  [text](const auto& each) { return each.second == text; });
   if (row == kChallengeNames.end()) return std::nullopt;
   return row->first;
+}
+
+std::string_view ToString(Decision decision) {
+  switch (decision) {
+    case Decision::kWaiting:
+      return "waiting";
+    case Decision::kGranted:
+      return "granted";
+    case Decision::kDenied:
+      return "denied";
+  }
+  return "";
 }
 
 }  // namespace agentca::acme

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "acme/agent_order.h"
 #include "acme/identifier.h"
 #include "acme/order_state.h"
 #include "acme/problem.h"
@@ -14,6 +15,7 @@ constexpr size_t kTokenOctets = 16;  // §8.3: "at least 128 bits of entropy"
 constexpr size_t kOrdersPerPage = 50;
 constexpr std::string_view kCursor = "cursor=";
 constexpr std::string_view kProcessingRetryAfter = "1";
+constexpr std::string_view kApprovalRetryAfter = "15";  // humans take longer than keys
 
 std::string OrderJson(const Links& links, const OrderView& view, Time now) {
   const Order& order = view.order;
@@ -69,8 +71,8 @@ std::string NewToken(Random& random) {
   return ToBase64Url(octets);
 }
 
-Result<Authorization> MakeAuthorization(const Context& context, const Order& order,
-                                        const Identifier& identifier) {
+Authorization MakeAuthorization(const Context& context, const Order& order,
+                                const Identifier& identifier) {
   Authorization authorization;
   authorization.id = NewId(order.created_at, context.world.random);
   authorization.order_id = order.id;
@@ -79,15 +81,36 @@ Result<Authorization> MakeAuthorization(const Context& context, const Order& ord
   authorization.wildcard = IsWildcard(identifier);
   if (authorization.wildcard) authorization.identifier.value.erase(0, 2);  // §7.1.4: the base name
   authorization.token = NewToken(context.world.random);
+  authorization.expires_at = order.created_at + context.policy.authorization_lifetime;
+  return authorization;
+}
+
+// Those of RFC 8555, for names outside the agents zone.
+Status OfferChallenges(const Context& context, const Identifier& identifier,
+                       Authorization& authorization) {
   for (const ChallengeType type : ChallengeTypesFor(identifier)) {
     if (context.validations.Offers(type)) authorization.offered.push_back(type);
   }
-  authorization.expires_at = order.created_at + context.policy.authorization_lifetime;
-  if (authorization.offered.empty()) {
-    return Error{Code::kRejectedIdentifier, "no challenge of this CA can prove this identifier",
-                 SubjectOf(identifier)};
+  if (!authorization.offered.empty()) return {};
+  return Error{Code::kRejectedIdentifier, "no challenge of this CA can prove this identifier",
+               SubjectOf(identifier)};
+}
+
+Result<std::vector<Authorization>> MakeAuthorizations(const Context& context, const Order& order,
+                                                      const std::optional<ca::AgentId>& agent,
+                                                      const Account& account) {
+  std::vector<Authorization> authorizations;
+  for (const Identifier& identifier : order.identifiers) {
+    Authorization authorization = MakeAuthorization(context, order, identifier);
+    if (agent) {
+      AGENTCA_TRY(PrepareAgentAuthorization(context, *agent, account, authorization,
+                                            order.created_at));
+    } else {
+      AGENTCA_TRY(OfferChallenges(context, identifier, authorization));
+    }
+    authorizations.push_back(std::move(authorization));
   }
-  return authorization;
+  return authorizations;
 }
 
 Result<Order> ParseOrder(const Context& context, const VerifiedRequest& request) {
@@ -104,7 +127,6 @@ Result<Order> ParseOrder(const Context& context, const VerifiedRequest& request)
   order.account_id = request.account().id;
   order.created_at = request.now();
   order.expires_at = request.now() + context.policy.order_lifetime;
-  AGENTCA_TRY(CheckValidity(context, order, request.account(), request.now()));
   return order;
 }
 
@@ -139,7 +161,9 @@ http::Response OrderResponse(const Context& context, const OrderView& view, Time
   response.With("Content-Type", "application/json");
   response.With("Location", context.links.Order(view.order.id));
   if (StatusOf(view.order, view.authorizations, now) == OrderStatus::kProcessing) {
-    response.With("Retry-After", std::string(kProcessingRetryAfter));
+    const auto& approval = view.order.approval;
+    const bool waits = approval && approval->decision == Decision::kWaiting;
+    response.With("Retry-After", std::string(waits ? kApprovalRetryAfter : kProcessingRetryAfter));
   }
   return response;
 }
@@ -152,11 +176,11 @@ Result<http::Response> HandleNewOrder(Context& context, const VerifiedRequest& r
   }
   NewOrder order;
   AGENTCA_ASSIGN(order.order, ParseOrder(context, request));
-  for (const Identifier& identifier : order.order.identifiers) {
-    AGENTCA_ASSIGN(Authorization authorization,
-                   MakeAuthorization(context, order.order, identifier));
-    order.authorizations.push_back(std::move(authorization));
-  }
+  const Account& account = request.account();
+  AGENTCA_ASSIGN(const auto agent, AgentOrdered(context, account, order.order.identifiers));
+  AGENTCA_TRY(agent ? CheckAgentValidity(context, *agent, order.order, account, request.now())
+                    : CheckValidity(context, order.order, account, request.now()));
+  AGENTCA_ASSIGN(order.authorizations, MakeAuthorizations(context, order.order, agent, account));
   const size_t names = order.authorizations.size();
   if (const auto wait = context.new_orders.Spend(request.account().id, request.now(), names)) {
     return RateLimitedResponse("too many names in new orders of this account", *wait);

@@ -41,7 +41,7 @@ constexpr std::array<ProblemKind, kCodeCount> kProblems{{
     {Code::kDns, "dns", 400},
     {Code::kTls, "tls", 400},
     {Code::kIncorrectResponse, "incorrectResponse", 400},
-    {Code::kBadAttestation, "badAttestationStatement", 400},
+    {Code::kBadAttestation, "badAttestationStatement", 403},
     {Code::kNotFound, "malformed", 404},
     {Code::kConflict, "malformed", 409},
     {Code::kUnavailable, "serverInternal", 503},

@@ -5,7 +5,9 @@
 #include "acme/account.h"
 #include "acme/authorization.h"
 #include "acme/directory.h"
+#include "acme/drop.h"
 #include "acme/finalize.h"
+#include "acme/grant.h"
 #include "acme/key_change.h"
 #include "acme/order.h"
 #include "acme/problem.h"
@@ -16,6 +18,9 @@ namespace {
 
 using SignedHandler = Result<http::Response> (*)(Context&, const VerifiedRequest&);
 using OpenHandler = http::Response (*)(const Context&);
+// GET, HEAD and POST of a resource that nobody signs for: evidence speaks for itself.
+using EvidenceHandler = Result<http::Response> (*)(Context&, const http::Request&,
+                                                   const std::vector<std::string>& ids);
 
 enum class Payload : uint8_t {
   kEmpty,   // POST-as-GET only (RFC 8555 §6.3)
@@ -29,11 +34,17 @@ struct Route {
   Payload payload;
   SignedHandler on_post;
   OpenHandler on_get = nullptr;  // without signature; null: 405
+  EvidenceHandler on_evidence = nullptr;
 };
 
+constexpr Route EvidenceRoute(std::string_view path, EvidenceHandler handler) {
+  return {path, KeyRule::kKid, Payload::kObject, nullptr, nullptr, handler};
+}
+
 // A POST to anything here is answered by its handler only after Authenticator was satisfied by the
-// `key` rule. Nothing but the directory and nonces is there for those who do not sign.
-constexpr std::array<Route, 13> kRoutes{{
+// `key` rule. Those who do not sign get the directory and nonces, and may bring evidence about
+// agents: its two handlers limit their callers and believe nothing but the evidence.
+constexpr std::array<Route, 15> kRoutes{{
     {"/directory", KeyRule::kKid, Payload::kEmpty, HandleDirectory, DirectoryResponse},
     {"/acme/new-nonce", KeyRule::kKid, Payload::kEmpty, HandleNewNonce, NonceResponse},
     {"/acme/new-account", KeyRule::kJwk, Payload::kObject, HandleNewAccount},
@@ -47,6 +58,8 @@ constexpr std::array<Route, 13> kRoutes{{
     {"/acme/authz/*", KeyRule::kKid, Payload::kEither, HandleAuthorization},
     {"/acme/challenge/*/*", KeyRule::kKid, Payload::kEither, HandleChallenge},
     {"/acme/revoke-cert", KeyRule::kEither, Payload::kObject, HandleRevocation},
+    EvidenceRoute("/acme/drop/*/*", HandleDrop),
+    EvidenceRoute("/acme/grant", HandleGrant),
 }};
 
 constexpr std::string_view kDirectoryPath = kRoutes[0].path;
@@ -94,7 +107,8 @@ bool IsGet(const http::Request& request) {
 http::Response NotAllowed(const Route& route) {
   http::Response response =
       ProblemResponse(Error{Code::kMethodNotAllowed, "this resource needs a signed POST"});
-  response.With("Allow", route.on_get == nullptr ? "POST" : "GET, HEAD, POST");
+  const bool open = route.on_get != nullptr || route.on_evidence != nullptr;
+  response.With("Allow", open ? "GET, HEAD, POST" : "POST");
   return response;
 }
 
@@ -114,6 +128,9 @@ Result<http::Response> Router::Dispatch(const http::Request& request) {
   for (const Route& route : kRoutes) {
     auto ids = Match(route, request.path);
     if (!ids) continue;
+    if (route.on_evidence != nullptr && (IsGet(request) || request.method == "POST")) {
+      return route.on_evidence(context_, request, *ids);
+    }
     if (request.method != "POST") return NotAllowed(route);
     AGENTCA_ASSIGN(const VerifiedRequest verified,
                    authenticator_.Authenticate(request, route.key, *std::move(ids),

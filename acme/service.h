@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "acme/agents.h"
 #include "acme/http/message.h"
 #include "acme/links.h"
 #include "acme/nonce.h"
@@ -30,6 +31,10 @@ struct Policy {
   std::string website;
   uint32_t new_accounts_per_hour = 1'000;  // per client address; 0: unlimited
   uint32_t new_orders_per_hour = 100'000;  // per account; 0: unlimited
+  bool require_grant = false;  // new accounts need an External Account Binding (§7.3.4)
+  // Drops and grants, which nobody signs; 0: unlimited.
+  uint32_t evidence_per_address_per_hour = 20'000;  // requests, per client address
+  uint32_t evidence_per_hour = 2'000'000;           // verifications, of all together
 };
 
 // Everything a Service talks to; the references outlive it. Grouped by what they are for.
@@ -45,6 +50,7 @@ struct Authority {
   ca::Revoker& revoker;
   std::function<void()> on_revoked;    // RevocationWatcher::Nudge
   std::vector<std::string> chain_pem;  // issuing certificate first; root not included
+  std::shared_ptr<const Agents> agents{};  // null: this CA serves none
 };
 struct World {
   const Clock& clock;
@@ -72,8 +78,12 @@ class Service {
   // HEAD/GET newNonce and GET directory need no thread; nullopt for the rest.
   std::optional<http::Response> HandleFast(const http::Request& request);
   // Once at start, before listening: settles orders left processing (with their certificate when it
-  // was recorded, with an error otherwise) and takes up validations left processing.
+  // was recorded, with an error otherwise; those of which a human has decided as by Decided, those
+  // that wait for one not at all) and takes up validations left processing.
   Status Recover();
+  // After Store::DecideApproval: issues or fails the order, now or, when key or store are away, as
+  // soon as they are back. kNotFound; kConflict: nobody has decided, or the order is settled.
+  Status Decided(const OrderId& id);
 
  private:
   class Core;

@@ -72,6 +72,24 @@ bool Settlement::Persist(const OrderId& id, std::function<Status()> attempt, mil
   return false;
 }
 
+void Settlement::Insist(const std::string& what, std::function<Status()> attempt) {
+  Insist(what, std::move(attempt), kFirstPause);
+}
+
+void Settlement::Insist(const std::string& what, std::function<Status()> attempt,
+                        milliseconds pause) {
+  const Status status = attempt();
+  if (status.ok()) return;
+  const Code code = status.error().code;
+  const bool may_pass = code == Code::kUnavailable || code == Code::kInternal;
+  Log(Level::kError, may_pass ? "something could not be done yet" : "something was given up",
+      {{"what", what}, {"detail", status.error().detail}});
+  if (!may_pass) return;
+  tasks_.RunAfter(pause, [this, what, attempt = std::move(attempt), pause] {
+    Insist(what, attempt, std::min(pause * 2, kLongestPause));
+  });
+}
+
 Error InterruptedOrder() {
   return {Code::kUnavailable, "the issuance was interrupted; make a new order"};
 }

@@ -2,7 +2,10 @@
 // as the store is back.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <mutex>
+#include <string>
 #include <unordered_set>
 
 #include "acme/store.h"
@@ -26,8 +29,13 @@ class Settlement {
   // The same when it is not certain what became of the order: with its certificate if one was
   // recorded for it, with `otherwise` if it is processing without one, not at all if it is not.
   bool Conclude(const OrderId& id, const Error& otherwise);
+  // Anything else that must come about, now or in the background until it does. What `attempt`
+  // refers to outlives this; an error other than kUnavailable and kInternal gives up.
+  void Insist(const std::string& what, std::function<Status()> attempt);
 
  private:
+  void Insist(const std::string& what, std::function<Status()> attempt,
+              std::chrono::milliseconds pause);
   Status TryFinish(const OrderId& id, const Result<ca::Serial>& outcome);
   Status TryConclude(const OrderId& id, const Error& otherwise);
   // Runs `attempt` until it succeeds or has nothing more to do; then releases the order.

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "acme/attestation.h"
 #include "acme/problem.h"
 #include "ca/base/log.h"
 
@@ -26,12 +27,16 @@ bool MayPass(Code code, ChallengeType type) {
          (code == Code::kIncorrectResponse && type == ChallengeType::kDns01);
 }
 
-Result<Proof> RunVerifier(const Verifier& verifier, const Evidence& evidence) {
-  try {  // a last line: verifiers catch what they raise
-    return verifier.Verify(evidence);
-  } catch (const std::exception& e) {
-    return Error{Code::kInternal, std::string("verifier threw: ") + e.what()};
-  }
+constexpr std::string_view kEmptyObject = "{}";
+
+// Between tries, however many.
+constexpr milliseconds kLongestRetryDelay{5 * 60'000};
+
+const Verifier* Find(const std::vector<std::unique_ptr<Verifier>>& verifiers, ChallengeType type) {
+  const auto found = std::find_if(verifiers.begin(), verifiers.end(), [type](const auto& each) {
+    return each->name() == ToString(type);
+  });
+  return found == verifiers.end() ? nullptr : found->get();
 }
 
 }  // namespace
@@ -40,6 +45,7 @@ struct ValidationQueue::Job {
   Authorization authorization;
   ChallengeType type;
   std::string key_authorization;
+  std::string payload;  // of the response
   Place place;
   int tries = 0;
   Result<Proof> outcome = Error{};  // of the last try, disclosed
@@ -75,26 +81,25 @@ class ValidationQueue::Places {
   std::unordered_map<AccountId, size_t> by_account_;  // no zeros
 };
 
-ValidationQueue::ValidationQueue(Memory memory, World world,
-                                 std::vector<std::unique_ptr<Verifier>> verifiers,
+ValidationQueue::ValidationQueue(Memory memory, World world, Verifiers verifiers, Links links,
                                  ValidationOptions options)
     : memory_(memory),
       world_(world),
       verifiers_(std::move(verifiers)),
+      links_(std::move(links)),
       options_(options),
       places_(std::make_shared<Places>(options.queue)),
       tasks_(options.threads, options.threads / kThreadsShare) {}
 
 ValidationQueue::~ValidationQueue() = default;
 
-const Verifier* ValidationQueue::VerifierOf(ChallengeType type) const {
-  const auto found = std::find_if(verifiers_.begin(), verifiers_.end(), [type](const auto& each) {
-    return each->name() == ToString(type);
-  });
-  return found == verifiers_.end() ? nullptr : found->get();
+const Verifier* ValidationQueue::VerifierOf(const Job& job) const {
+  return Find(job.authorization.drop_key ? verifiers_.of_agents : verifiers_.general, job.type);
 }
 
-bool ValidationQueue::Offers(ChallengeType type) const { return VerifierOf(type) != nullptr; }
+bool ValidationQueue::Offers(ChallengeType type) const {
+  return Find(verifiers_.general, type) != nullptr;
+}
 
 ValidationQueue::Place ValidationQueue::TryReserve(const AccountId& account) {
   if (!places_->Take(account)) return nullptr;
@@ -106,6 +111,8 @@ void ValidationQueue::Start(PendingValidation validation, Place place) {
   job->authorization = std::move(validation.authorization);
   job->type = job->authorization.attempt->type;
   job->key_authorization = job->authorization.token + "." + validation.thumbprint;  // §8.1
+  job->payload = job->authorization.attempt->payload;
+  if (job->payload.empty()) job->payload = kEmptyObject;
   job->place = std::move(place);
   tasks_.Run([this, job] { Verify(job); }, job->authorization.account_id);
 }
@@ -131,28 +138,56 @@ void ValidationQueue::LookAgain(const Authorization& authorization, const std::s
       authorization.account_id);
 }
 
+Result<Proof> ValidationQueue::RunVerifier(const Verifier& verifier, Job& job, Time now) {
+  if (job.authorization.drop_key) {  // evidence may have been dropped since
+    auto found = memory_.store.FindAuthorization(job.authorization.id);
+    if (!found.ok()) return Error{Code::kUnavailable, found.error().detail};
+    job.authorization.attestation = std::move(found->attestation);
+  }
+  const auto& dropped = job.authorization.attestation;
+  const std::string audience =
+      links_.Challenge(job.authorization.id, ChallengeType::kAgentAttest01);
+  const Evidence evidence{job.authorization.identifier,
+                          job.authorization.token,
+                          job.key_authorization,
+                          AsBytes(job.payload),
+                          now,
+                          audience,
+                          dropped ? &*dropped : nullptr};
+  try {  // a last line: verifiers catch what they raise
+    return verifier.Verify(evidence);
+  } catch (const std::exception& e) {
+    return Error{Code::kInternal, std::string("verifier threw: ") + e.what()};
+  }
+}
+
+bool ValidationQueue::MayTryAgain(const Job& job, Code code) const {
+  // The keys of an issuer, the registry: nothing that the client could do better in a new order.
+  if (code == Code::kUnavailable && job.authorization.drop_key) {
+    return world_.clock.Now() < job.authorization.expires_at;
+  }
+  return MayPass(code, job.type) && job.tries < options_.attempts;
+}
+
 void ValidationQueue::Verify(const std::shared_ptr<Job>& job) {
-  static constexpr std::string_view kEmptyObject = "{}";
-  const Verifier* verifier = VerifierOf(job->type);
+  const Verifier* verifier = VerifierOf(*job);
   if (verifier == nullptr) {  // switched off since the challenge began
     job->outcome = Error{Code::kUnauthorized, "this challenge type is no longer offered"};
     return Settle(job);
   }
-  const Evidence evidence{job->authorization.identifier, job->authorization.token,
-                          job->key_authorization, AsBytes(kEmptyObject), world_.clock.Now()};
-  job->outcome = RunVerifier(*verifier, evidence);
+  job->outcome = RunVerifier(*verifier, *job, world_.clock.Now());
   ++job->tries;
 
   if (job->outcome.ok()) {
     const auto& proven = job->outcome->proven;
-    if (std::find(proven.begin(), proven.end(), evidence.identifier) == proven.end()) {
+    if (std::find(proven.begin(), proven.end(), job->authorization.identifier) == proven.end()) {
       job->outcome = Error{Code::kUnauthorized, "the challenge did not prove this identifier"};
     }
     return Settle(job);
   }
   const Error error = Disclose(job->outcome.error(), world_.random);
   job->outcome = error;
-  if (MayPass(error.code, job->type) && job->tries < options_.attempts) return TryAgain(job, error);
+  if (MayTryAgain(*job, error.code)) return TryAgain(job, error);
   Settle(job);
 }
 
@@ -163,7 +198,8 @@ void ValidationQueue::TryAgain(const std::shared_ptr<Job>& job, const Error& err
     Log(Level::kWarning, "a validation's retry was not recorded",
         {{"authorization", job->authorization.id}, {"detail", recorded.error().detail}});
   }
-  const auto delay = options_.retry_delay * (1 << std::min(job->tries - 1, 10));
+  const auto delay = std::min<milliseconds>(
+      options_.retry_delay * (1 << std::min(job->tries - 1, 20)), kLongestRetryDelay);
   tasks_.RunAfter(
       delay, [this, job] { Verify(job); }, job->authorization.account_id);
 }
@@ -176,6 +212,10 @@ Status ValidationQueue::Record(Job& job) {
   const std::string identifier =
       std::string(ToString(authorization.identifier.type)) + ":" + authorization.identifier.value;
   if (!job.audited) {
+    if (job.outcome.ok() && job.outcome->attestation && !authorization.attestation) {
+      AGENTCA_TRY(AuditAttestation(memory_.audit, *job.outcome->attestation,
+                                   "authorization " + authorization.id, now));
+    }
     AGENTCA_TRY(memory_.audit.Append("validation",
                                      {{"account", authorization.account_id},
                                       {"authorization", authorization.id},

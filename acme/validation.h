@@ -6,10 +6,16 @@
 #include <optional>
 #include <vector>
 
+#include "acme/links.h"
 #include "acme/service.h"
 #include "acme/task_queue.h"
 
 namespace agentca::acme {
+
+struct Verifiers {
+  std::vector<std::unique_ptr<Verifier>> general;
+  std::vector<std::unique_ptr<Verifier>> of_agents;  // for names in the agents zone, and only these
+};
 
 // Thread-safe. A validation that was accepted is settled, whatever becomes of store and audit log
 // meanwhile: it waits for them, with growing pauses. Only the end of the process interrupts it, and
@@ -17,11 +23,11 @@ namespace agentca::acme {
 class ValidationQueue {
  public:
   // References outlive this. The destructor finishes verifications under way.
-  ValidationQueue(Memory memory, World world, std::vector<std::unique_ptr<Verifier>> verifiers,
+  ValidationQueue(Memory memory, World world, Verifiers verifiers, Links links,
                   ValidationOptions options);
   ~ValidationQueue();
 
-  bool Offers(ChallengeType type) const;  // there is a verifier for it
+  bool Offers(ChallengeType type) const;  // there is a verifier for it, outside the agents zone
 
   // A place in the queue, taken before the challenge begins, so that none begins in vain. Freed
   // with the last copy. An account has its share of the places, and of the threads: a name whose
@@ -36,7 +42,9 @@ class ValidationQueue {
  private:
   struct Job;
   class Places;
-  const Verifier* VerifierOf(ChallengeType type) const;
+  const Verifier* VerifierOf(const Job& job) const;
+  Result<Proof> RunVerifier(const Verifier& verifier, Job& job, Time now);
+  bool MayTryAgain(const Job& job, Code code) const;
   void Verify(const std::shared_ptr<Job>& job);
   void TryAgain(const std::shared_ptr<Job>& job, const Error& error);
   void Settle(const std::shared_ptr<Job>& job);
@@ -46,7 +54,8 @@ class ValidationQueue {
 
   const Memory memory_;
   const World world_;
-  const std::vector<std::unique_ptr<Verifier>> verifiers_;
+  const Verifiers verifiers_;
+  const Links links_;
   const ValidationOptions options_;
   const std::shared_ptr<Places> places_;
   TaskQueue tasks_;  // last: its threads use the rest

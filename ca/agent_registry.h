@@ -28,9 +28,9 @@ struct AgentEvent {
 };
 
 struct AgentFilter {
-  std::optional<std::string> tenant;
-  std::optional<AgentStatus> status;
-  std::string after;  // cursor: AgentId::ToString of the last row seen; ordered by tenant, name
+  std::optional<std::string> tenant{};
+  std::optional<AgentStatus> status{};
+  std::string after{};  // cursor: AgentId::ToString of the last row seen; ordered by tenant, name
   size_t limit = 100;
 };
 

@@ -2,6 +2,8 @@
 
 #include <openssl/asn1t.h>
 
+#include <array>
+
 namespace agentca::ca {
 
 // The macros of <openssl/asn1t.h> define constant tables; NAME_it() returns one.
@@ -84,5 +86,11 @@ Bytes EncodeRequestInfo(const RequestInfoForm& form) {
   return EncodeAs(form, RequestInfoForm_it());
 }
 Bytes EncodeTbs(const TbsForm& form) { return EncodeAs(form, TbsForm_it()); }
+
+std::string DottedOf(const ASN1_OBJECT* object) {
+  std::array<char, 128> text{};
+  OBJ_obj2txt(text.data(), static_cast<int>(text.size()), object, 1);
+  return text.data();
+}
 
 }  // namespace agentca::ca

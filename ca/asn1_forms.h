@@ -72,6 +72,9 @@ Ptr ReadExtension(const STACK_OF(X509_EXTENSION) * extensions, int nid) {
   return Ptr(static_cast<typename Ptr::pointer>(X509V3_get_d2i(extensions, nid, nullptr, nullptr)));
 }
 
+// "1.2.840…".
+std::string DottedOf(const ASN1_OBJECT* object);
+
 // The octets of a string.
 inline ByteView View(const ASN1_STRING* string) {
   return {ASN1_STRING_get0_data(string), static_cast<size_t>(ASN1_STRING_length(string))};

@@ -90,11 +90,19 @@ struct CertificateRequest {
   std::vector<Bytes> extra_extensions{};  // complete DER Extension values made by us
   std::string reference{};  // opaque to the CA: the order it is for; stored with the intent
   std::string owner{};      // opaque to the CA: the account; "" for our own certificates
+  std::vector<std::string> policies{};  // OIDs, after the profile's
+  // Shorter than the profile's, which is the upper bound.
+  std::optional<Seconds> lifetime{};
+  // The certificate is an agent's and carries an AgentIdentity under this arc: the lint holds it to
+  // what ca/agent_identity.h and SPIFFE want of one.
+  std::string agent_arc{};
 };
 
 // Both ends belong to the validity (RFC 5280 §4.1.2.5): a lifetime of L seconds is not_after −
 // not_before + 1. What was ordered is honoured exactly or refused (RFC 8555 §7.4, kMalformed); a
-// certificate never reaches outside [now − backdate, now + lifetime), whoever asks.
+// certificate never reaches outside [now − backdate, now + lifetime), whoever asks. L is the lesser
+// of profile and request. With a lifetime in the request it is backdated by a tenth of L at most,
+// so that clients that renew in the last third of a life do not find themselves there at once.
 struct Validity {
   Time not_before;
   Time not_after;

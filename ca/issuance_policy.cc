@@ -21,31 +21,34 @@ Error Wrong(const char* row, std::string_view cell, const std::string& why) {
   return {Code::kMalformed, std::string(row) + '.' + std::string(cell) + ": " + why};
 }
 
+std::string Cell(Lifespan lifespan) { return "lifetime." + std::string(ToString(lifespan)); }
+
 Seconds Of(const PolicyRow& row, Lifespan lifespan) {
   return row.lifetimes[static_cast<size_t>(lifespan)];
 }
 
 Status CheckRow(const NamedRow& checked) {
   const auto& [name, row] = checked;
-  if (row.level < kMinLevel || row.level > kMaxLevel) return Wrong(name, "level", "is not 1 to 4");
+  if (row.level < kMinLevel || row.level > kMaxLevel)
+    return Wrong(name, "evidence", "is not 1 to 4");
   for (const Lifespan each : kLifespans) {
     const Seconds lifetime = Of(row, each);
-    if (lifetime <= Seconds(0)) return Wrong(name, ToString(each), "is not a lifetime");
-    if (lifetime > kLongestLifetime) return Wrong(name, ToString(each), "is more than 398 days");
+    if (lifetime <= Seconds(0)) return Wrong(name, Cell(each), "is not a lifetime");
+    if (lifetime > kLongestLifetime) return Wrong(name, Cell(each), "is more than 398 days");
   }
-  if (row.grant_reuse < Seconds(0)) return Wrong(name, "grant-reuse", "is negative");
+  if (row.grant_reuse < Seconds(0)) return Wrong(name, "grant_reuse", "is negative");
   if (row.grant_reuse > kLongestLifetime) {
-    return Wrong(name, "grant-reuse", "is more than 398 days");
+    return Wrong(name, "grant_reuse", "is more than 398 days");
   }
   if (row.grant_reuse > Seconds(0) && row.approval) {
-    return Wrong(name, "grant-reuse", "is not 0, although each order needs approval");
+    return Wrong(name, "grant_reuse", "is not 0, although each order needs approval");
   }
   return {};
 }
 
 Status CheckLevels(const NamedRow& weaker, const NamedRow& stronger) {
   if (stronger.row.level >= weaker.row.level) return {};
-  return Wrong(stronger.name, "level", std::string("is less than that of ") + weaker.name);
+  return Wrong(stronger.name, "evidence", std::string("is less than that of ") + weaker.name);
 }
 
 // Whoever can do more harm must not have it easier.
@@ -57,11 +60,11 @@ Status CheckOrder(const NamedRow& weaker, const NamedRow& stronger) {
   }
   for (const Lifespan each : kLifespans) {
     if (Of(stronger.row, each) > Of(weaker.row, each)) {
-      return Wrong(stronger.name, ToString(each), std::string("is longer than for ") + weaker.name);
+      return Wrong(stronger.name, Cell(each), std::string("is longer than for ") + weaker.name);
     }
   }
   if (stronger.row.grant_reuse > weaker.row.grant_reuse) {
-    return Wrong(stronger.name, "grant-reuse", std::string("is longer than for ") + weaker.name);
+    return Wrong(stronger.name, "grant_reuse", std::string("is longer than for ") + weaker.name);
   }
   return {};
 }
@@ -93,14 +96,14 @@ Result<IssuancePolicy> IssuancePolicy::Make(const RawPolicy& raw) {
   const std::array<NamedRow, 4> classes{{{"low", raw.low},
                                          {"medium", raw.medium},
                                          {"high", raw.high},
-                                         {"several-high", raw.several_high}}};
-  const NamedRow annual{"annual-hsm", raw.annual_hsm};
+                                         {"several_high", raw.several_high}}};
+  const NamedRow annual{"annual_hsm", raw.annual_hsm};
   for (const NamedRow& each : classes) AGENTCA_TRY(CheckRow(each));
   AGENTCA_TRY(CheckRow(annual));
   for (size_t i = 1; i < classes.size(); ++i) AGENTCA_TRY(CheckOrder(classes[i - 1], classes[i]));
   AGENTCA_TRY(CheckLevels(classes.back(), annual));
-  AGENTCA_TRY(CheckAge("fixed-audience-age", raw.fixed_audience_age, kLongestAudienceAge));
-  AGENTCA_TRY(CheckAge("evidence-age", raw.evidence_age, kLongestEvidenceAge));
+  AGENTCA_TRY(CheckAge("fixed_audience_age", raw.fixed_audience_age, kLongestAudienceAge));
+  AGENTCA_TRY(CheckAge("evidence_age", raw.evidence_age, kLongestEvidenceAge));
   return IssuancePolicy(raw);
 }
 

@@ -36,10 +36,10 @@ RawPolicy DefaultPolicy();  // the table of agent-attest-01
 // Immutable.
 class IssuancePolicy {
  public:
-  // kMalformed names row and cell ("high.session: …"): levels out of range, lifetimes of zero or
-  // longer than 398 days, a stronger row with weaker demands than a weaker one, grants for rows
-  // that need approval. "annual-hsm" is as strong in evidence as "several-high"; its lifetimes and
-  // its approval are its own.
+  // kMalformed names row and cell as policy.json has them ("high.lifetime.session: …"): levels out
+  // of range, lifetimes of zero or longer than 398 days, a stronger row with weaker demands than a
+  // weaker one, grants for rows that need approval. "annual_hsm" is as strong in evidence as
+  // "several_high"; its lifetimes and its approval are its own.
   static Result<IssuancePolicy> Make(const RawPolicy& raw);
   const RawPolicy& raw() const { return raw_; }
   // A profile takes no human out: when the class needs approval, so does the row of annual-hsm.

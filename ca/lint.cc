@@ -122,6 +122,9 @@ void LintValidity(const X509_VAL& validity, const LintContext& lint) {
   lint.Expect(*not_before < *not_after, "notAfter is not after notBefore");
   lint.Expect(*not_after - *not_before + Seconds(1) <= lint.profile.lifetime(),
               "validity is longer than the profile's lifetime");
+  lint.Expect(*not_after - *not_before + Seconds(1) <=
+                  lint.request.lifetime.value_or(lint.profile.lifetime()),
+              "validity is longer than the lifetime asked for");
   lint.Expect(lint.request.not_before.value_or(*not_before) == *not_before,
               "notBefore is not the one ordered");
   lint.Expect(lint.request.not_after.value_or(*not_after) == *not_after,

@@ -29,12 +29,6 @@ std::string TextOf(const ASN1_STRING* string) {
   return {data, data + ASN1_STRING_length(string)};
 }
 
-std::string DottedOf(const ASN1_OBJECT* object) {
-  std::array<char, 128> text{};
-  OBJ_obj2txt(text.data(), static_cast<int>(text.size()), object, 1);
-  return text.data();
-}
-
 std::optional<ReadName> NameOf(const GENERAL_NAME* name) {
   switch (name->type) {
     case GEN_DNS:
@@ -77,7 +71,8 @@ std::array<Wanted, 11> WantedExtensions(const LintContext& lint, bool empty_subj
       {NID_crl_distribution_points, points_out && !lint.issuer.crl_url.empty(), false,
        "cRLDistributionPoints"},
       {NID_subject_alt_name, named, empty_subject, "subjectAltName"},
-      {NID_certificate_policies, !rules.policies.empty(), false, "certificatePolicies"},
+      {NID_certificate_policies, !(rules.policies.empty() && request.policies.empty()), false,
+       "certificatePolicies"},
       {NID_name_constraints, !rules.permitted_dns.empty(), true, "nameConstraints"},
       {NID_id_pkix_OCSP_noCheck, rules.ocsp_no_check, false, "id-pkix-ocsp-nocheck"},
   }};
@@ -223,14 +218,15 @@ void LintDistributionPoints(const Extensions* extensions, const LintContext& lin
 }
 
 void LintPolicies(const Extensions* extensions, const LintContext& lint) {
-  std::vector<std::string> found;
+  std::vector<std::string> wanted = lint.profile.raw().policies, found;
+  wanted.insert(wanted.end(), lint.request.policies.begin(), lint.request.policies.end());
   const auto policies = ReadExtension<PoliciesPtr>(extensions, NID_certificate_policies);
   for (int i = 0; i < sk_POLICYINFO_num(policies.get()); ++i) {
     const POLICYINFO* const policy = sk_POLICYINFO_value(policies.get(), i);
     lint.Expect(policy->qualifiers == nullptr, "certificatePolicies has qualifiers");
     found.push_back(DottedOf(policy->policyid));
   }
-  lint.Expect(found == lint.profile.raw().policies, "certificatePolicies is not the profile's");
+  lint.Expect(found == wanted, "certificatePolicies is not that of profile and request");
 }
 
 std::vector<ReadName> SubtreesOf(STACK_OF(GENERAL_SUBTREE) * subtrees, const LintContext& lint) {
@@ -273,6 +269,7 @@ void LintExtensions(const Extensions* extensions, bool empty_subject, const Lint
   LintDistributionPoints(extensions, lint);
   LintPolicies(extensions, lint);
   LintNameConstraints(extensions, lint);
+  LintAgent(extensions, lint);
 }
 
 }  // namespace agentca::ca

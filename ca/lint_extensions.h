@@ -26,5 +26,7 @@ struct LintContext {
 
 void LintExtensions(const STACK_OF(X509_EXTENSION) * extensions, bool empty_subject,
                     const LintContext& lint);
+// The part for agents, and for whatever carries a SPIFFE ID.
+void LintAgent(const STACK_OF(X509_EXTENSION) * extensions, const LintContext& lint);
 
 }  // namespace agentca::ca

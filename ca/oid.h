@@ -1,7 +1,14 @@
-// Object identifiers of the extensions this CA writes.
+// Object identifiers of the extensions this CA writes, and what an operator's must look like.
 #pragma once
 
 #include <string_view>
+
+namespace agentca::ca {
+
+// "1.3.6.1…": at least two arcs, no leading zeros, each below 2^62 (X.660).
+bool IsOid(std::string_view text);
+
+}  // namespace agentca::ca
 
 namespace agentca::ca::oid {
 
@@ -23,6 +30,7 @@ inline constexpr std::string_view kAccessCaIssuers = "1.3.6.1.5.5.7.48.2";
 inline constexpr std::string_view kOcspNoCheck = "1.3.6.1.5.5.7.48.1.5";
 // RFC 5280 §4.2.1.12
 inline constexpr std::string_view kServerAuth = "1.3.6.1.5.5.7.3.1";
+inline constexpr std::string_view kClientAuth = "1.3.6.1.5.5.7.3.2";
 inline constexpr std::string_view kOcspSigning = "1.3.6.1.5.5.7.3.9";
 inline constexpr std::string_view kAnyExtendedKeyUsage = "2.5.29.37.0";
 

@@ -44,7 +44,7 @@ struct NamedOid {
 };
 // RFC 5280 §4.2.1.12.
 constexpr std::array<NamedOid, 6> kExtendedKeyUsages{{{"serverAuth", oid::kServerAuth},
-                                                      {"clientAuth", "1.3.6.1.5.5.7.3.2"},
+                                                      {"clientAuth", oid::kClientAuth},
                                                       {"codeSigning", "1.3.6.1.5.5.7.3.3"},
                                                       {"emailProtection", "1.3.6.1.5.5.7.3.4"},
                                                       {"timeStamping", "1.3.6.1.5.5.7.3.8"},
@@ -52,24 +52,6 @@ constexpr std::array<NamedOid, 6> kExtendedKeyUsages{{{"serverAuth", oid::kServe
 
 Error Bad(std::string_view key, std::string_view why) {
   return {Code::kMalformed, std::string(key) + ": " + std::string(why)};
-}
-
-// "1.3.6.1…": at least two arcs, no leading zeros, each below 2^63 (X.660).
-bool IsOid(std::string_view text) {
-  std::vector<uint64_t> arcs;
-  const char* cursor = text.data();
-  const char* const end = text.data() + text.size();
-  while (cursor != end) {
-    uint64_t arc = 0;
-    const auto [next, error] = std::from_chars(cursor, end, arc);
-    if (error != std::errc{} || (arc >> 62) != 0 || (*cursor == '0' && next - cursor > 1))
-      return false;
-    arcs.push_back(arc);
-    if (next == end) break;
-    if (*next != '.' || next + 1 == end) return false;
-    cursor = next + 1;
-  }
-  return arcs.size() >= 2 && arcs[0] <= 2 && (arcs[0] == 2 || arcs[1] < 40);
 }
 
 bool HasDuplicates(const std::vector<std::string>& list) {

@@ -6,6 +6,7 @@
 #include "ca/der.h"
 #include "ca/dns_name.h"
 #include "ca/oid.h"
+#include "ca/spiffe.h"
 
 namespace agentca::ca {
 namespace {
@@ -60,6 +61,10 @@ Status CheckNames(const Profile& profile, const CertificateRequest& request) {
   for (const std::string& uri : request.uris) {
     if (!IsUri(uri)) return RejectedName("uri", uri, "not a URI that can be written");
     if (!seen.insert(uri).second) return RejectedName("uri", uri, "URI is there twice");
+    if (!uri.starts_with("spiffe:")) continue;
+    if (const Status checked = CheckSpiffeId(uri); !checked)
+      return RejectedName("uri", uri, checked.error().detail);
+    if (request.uris.size() > 1) return RejectedName("uri", uri, "SPIFFE ID stands alone");
   }
   return {};
 }
@@ -147,10 +152,23 @@ Bytes CrlDistributionPoints(const std::string& url) {
   return Extension(oid::kCrlDistributionPoints, false, der::Sequence({point}));
 }
 
-Bytes CertificatePolicies(const std::vector<std::string>& policies) {
-  if (policies.empty()) return {};
+// §4.2.1.4: "A certificate policy OID MUST NOT appear more than once".
+Status CheckPolicies(const Profile& profile, const CertificateRequest& request) {
+  std::set<std::string> seen(profile.raw().policies.begin(), profile.raw().policies.end());
+  for (const std::string& policy : request.policies) {
+    if (!IsOid(policy)) return Error{Code::kMalformed, "policy is not an OID: " + policy};
+    if (!seen.insert(policy).second)
+      return Error{Code::kMalformed, "policy " + policy + " is there twice"};
+  }
+  return {};
+}
+
+Bytes CertificatePolicies(const std::vector<std::string>& of_profile,
+                          const std::vector<std::string>& of_request) {
+  if (of_profile.empty() && of_request.empty()) return {};
   Bytes content;
-  for (const std::string& policy : policies) Append(content, der::Sequence({der::Oid(policy)}));
+  for (const std::string& policy : of_profile) Append(content, der::Sequence({der::Oid(policy)}));
+  for (const std::string& policy : of_request) Append(content, der::Sequence({der::Oid(policy)}));
   return Extension(oid::kCertificatePolicies, false, der::Sequence({content}));
 }
 
@@ -190,7 +208,7 @@ Bytes MakeExtensions(const Profile& profile, const IssuerInfo& issuer,
   }
   if (!request.dns_names.empty() || !request.ip_addresses.empty() || !request.uris.empty())
     Append(all, SubjectAltName(request, empty_subject));
-  Append(all, CertificatePolicies(rules.policies));
+  Append(all, CertificatePolicies(rules.policies, request.policies));
   Append(all, NameConstraints(rules));
   for (const Bytes& extension : request.extra_extensions) Append(all, extension);
   return der::Sequence({all});
@@ -201,14 +219,20 @@ Bytes MakeExtensions(const Profile& profile, const IssuerInfo& issuer,
 Result<Validity> ChooseValidity(const Profile& profile, const CertificateRequest& request,
                                 Time now) {
   const auto refuse = [](const char* why) { return Error{Code::kMalformed, why}; };
-  const Time earliest = now - profile.backdate();
-  const Time latest = now + profile.lifetime() - Seconds(1);
+  const Seconds lifetime =
+      std::min(profile.lifetime(), request.lifetime.value_or(profile.lifetime()));
+  if (lifetime <= Seconds(0)) return refuse("the lifetime asked for is none");
+  // A profile says itself how far its own lifetime reaches back.
+  const Seconds backdate =
+      request.lifetime ? std::min(profile.backdate(), lifetime / 10) : profile.backdate();
+  const Time earliest = now - backdate;
+  const Time latest = now + lifetime - Seconds(1);
   Validity validity{request.not_before.value_or(earliest), {}};
   if (validity.not_before < earliest) return refuse("notBefore is too far in the past");
-  const Time natural_end = validity.not_before + profile.lifetime() - Seconds(1);
+  const Time natural_end = validity.not_before + lifetime - Seconds(1);
   validity.not_after = request.not_after.value_or(std::min(natural_end, latest));
   if (validity.not_after > std::min(natural_end, latest))
-    return refuse("notAfter is beyond the lifetime that the profile allows");
+    return refuse("notAfter is beyond the lifetime that profile and policy allow");
   if (validity.not_after <= validity.not_before) return refuse("notAfter is not after notBefore");
   if (validity.not_after <= now) return refuse("notAfter is in the past");
   return validity;
@@ -223,6 +247,7 @@ Result<Bytes> BuildTbsCertificate(const Profile& profile, const IssuerInfo& issu
                                   Time now) {
   AGENTCA_TRY(CheckKey(profile, request.key));
   AGENTCA_TRY(CheckNames(profile, request));
+  AGENTCA_TRY(CheckPolicies(profile, request));
   AGENTCA_ASSIGN(const Validity validity, ChooseValidity(profile, request, now));
   AGENTCA_ASSIGN(const Bytes subject, MakeSubject(profile, request));
   const bool empty_subject = subject.size() == 2;

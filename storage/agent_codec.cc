@@ -225,11 +225,6 @@ auto ReadColumn(std::string_view json, const char* what, const Read& read)
   return value;
 }
 
-std::string WithoutNul(std::string text) {
-  std::replace(text.begin(), text.end(), '\0', '?');
-  return text;
-}
-
 }  // namespace
 
 std::string RegistrationToJson(const ca::Agent& agent) {

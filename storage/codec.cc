@@ -96,12 +96,6 @@ Code CodeOf(std::string_view name) {
   return Code::kInternal;
 }
 
-// JSON can carry NUL, but acme/json.h refuses to read it.
-std::string WithoutNul(std::string text) {
-  std::replace(text.begin(), text.end(), '\0', '?');
-  return text;
-}
-
 void Write(JsonWriter& out, const Error& error, int depth) {  // NOLINT(misc-no-recursion)
   out.BeginObject();
   out.Member("code", NameOf(error.code));
@@ -135,6 +129,11 @@ std::optional<Error> Read(const JsonValue& value) {  // NOLINT(misc-no-recursion
 
 Error Damaged(std::string_view what) {
   return {Code::kInternal, "the database is damaged: " + std::string(what) + " cannot be read"};
+}
+
+std::string WithoutNul(std::string text) {
+  std::replace(text.begin(), text.end(), '\0', '?');
+  return text;
 }
 
 Result<std::string> ToLines(const std::vector<std::string>& items) {

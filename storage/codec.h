@@ -33,6 +33,9 @@ Result<std::optional<Error>> ErrorFromJson(const std::optional<std::string>& jso
 std::string ToText(const std::vector<acme::ChallengeType>& types);
 Result<std::vector<acme::ChallengeType>> ChallengeTypesFromText(std::string_view text);
 
+// JSON can carry NUL, but acme/json.h refuses to read it.
+std::string WithoutNul(std::string text);
+
 Error Damaged(std::string_view what);
 
 }  // namespace agentca::storage

@@ -16,7 +16,7 @@ class MemoryBackend final : public Backend {
 
  private:
   MemoryAgents agents_;
-  MemoryAcmeStore acme_;
+  MemoryAcmeStore acme_{agents_};
   MemoryCertificateStore certificates_;
 };
 

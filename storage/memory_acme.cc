@@ -36,7 +36,9 @@ Result<acme::AccountCreation> MemoryAcmeStore::CreateAccount(const acme::NewAcco
   if (const Account* existing = AccountWithKey(wanted.thumbprint)) {
     return acme::AccountCreation{*existing, false};
   }
-  if (!accounts_.emplace(wanted.id, wanted).second) return IdInUse();
+  if (accounts_.contains(wanted.id)) return IdInUse();
+  if (!wanted.grant.empty()) AGENTCA_TRY(SpendGrantOn(wanted));
+  accounts_.emplace(wanted.id, wanted);
   return acme::AccountCreation{wanted, true};
 }
 
@@ -164,12 +166,16 @@ Result<acme::OrderPage> MemoryAcmeStore::ListOrders(const AccountId& id, std::st
   return page;
 }
 
-Status MemoryAcmeStore::BeginFinalize(const OrderId& id, Time now) {
+Status MemoryAcmeStore::BeginFinalize(const OrderId& id, const acme::FinalizeGuard& guard,
+                                      Time now) {
   const std::lock_guard lock(mutex_);
   const auto found = orders_.find(id);
   if (found == orders_.end()) return NoSuchOrder();
   OrderView view = View(found->second);
   AGENTCA_TRY(StartFinalizing(view, accounts_.at(view.order.account_id).status, now));
+  MemoryLedger ledger(attestations_, agents_);
+  AGENTCA_TRY(CheckGuard(ledger, view, guard));
+  found->second.order.approval = guard.approval;
   found->second.order.finalizing = true;
   return {};
 }
@@ -208,11 +214,12 @@ Result<Authorization> MemoryAcmeStore::FindAuthorization(const AuthorizationId& 
 }
 
 Result<acme::Store::Started> MemoryAcmeStore::BeginChallenge(const AuthorizationId& id,
-                                                             acme::ChallengeType type, Time now) {
+                                                             acme::ChallengeType type,
+                                                             std::string_view payload, Time now) {
   const std::lock_guard lock(mutex_);
   const auto found = authorizations_.find(id);
   if (found == authorizations_.end()) return NoSuchAuthorization();
-  AGENTCA_ASSIGN(const bool started, StartAttempt(found->second, type, now));
+  AGENTCA_ASSIGN(const bool started, StartAttempt(found->second, type, payload, now));
   return Started{found->second, started};
 }
 
@@ -228,7 +235,8 @@ Status MemoryAcmeStore::FinishChallenge(const AuthorizationId& id,
   const std::lock_guard lock(mutex_);
   const auto found = authorizations_.find(id);
   if (found == authorizations_.end()) return NoSuchAuthorization();
-  return SettleAttempt(found->second, outcome, now);
+  MemoryLedger ledger(attestations_, agents_);
+  return storage::FinishChallenge(ledger, found->second, outcome, now);
 }
 
 Result<Authorization> MemoryAcmeStore::DeactivateAuthorization(const AuthorizationId& id,

@@ -5,11 +5,29 @@
 #include <mutex>
 
 #include "acme/store.h"
+#include "storage/evidence.h"
+#include "storage/memory_agents.h"
 
 namespace agentca::storage {
 
+// Holds the registry still while it lives.
+class MemoryLedger final : public Ledger {
+ public:
+  MemoryLedger(std::vector<acme::AttestationRecord>& attestations, MemoryAgents& agents)
+      : attestations_(attestations), agents_(agents.Hold()) {}
+  Result<bool> IsUsed(const acme::Attestation& attestation) override;
+  Result<ca::Agent> FindAgent(const ca::AgentId& id) override;
+  Result<ca::Agent> Admit(const ca::Agent& agent, const ca::Change& change) override;
+  Status Append(const acme::AttestationRecord& record) override;
+
+ private:
+  std::vector<acme::AttestationRecord>& attestations_;
+  MemoryAgents::Held agents_;
+};
+
 class MemoryAcmeStore final : public acme::Store {
  public:
+  explicit MemoryAcmeStore(MemoryAgents& agents) : agents_(agents) {}
   Result<acme::AccountCreation> CreateAccount(const acme::NewAccount& request) override;
   Result<acme::Account> FindAccount(const acme::AccountId& id) override;
   Result<acme::Account> FindAccountByThumbprint(std::string_view thumbprint) override;
@@ -26,16 +44,29 @@ class MemoryAcmeStore final : public acme::Store {
   Result<acme::OrderPage> ListOrders(const acme::AccountId& id, std::string_view after,
                                      size_t limit, Time now) override;
   Result<acme::OrderView> FindOrderByCertificate(const ca::Serial& serial) override;
-  Status BeginFinalize(const acme::OrderId& id, Time now) override;
+  Status BeginFinalize(const acme::OrderId& id, const acme::FinalizeGuard& guard,
+                       Time now) override;
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override;
+  Status DecideApproval(const acme::OrderId& id, acme::Decision decision, const std::string& by,
+                        const std::string& reason, Time now) override;
+  Result<std::vector<acme::ApprovalRecord>> ListApprovals(bool all, std::string_view after,
+                                                          size_t limit) override;
   Result<std::vector<acme::OrderId>> ListProcessingOrders() override;
 
   Result<acme::Authorization> FindAuthorization(const acme::AuthorizationId& id) override;
   Result<Started> BeginChallenge(const acme::AuthorizationId& id, acme::ChallengeType type,
-                                 Time now) override;
+                                 std::string_view payload, Time now) override;
   Status RecordRetry(const acme::AuthorizationId& id, const Error& error) override;
   Status FinishChallenge(const acme::AuthorizationId& id, const Result<acme::Proof>& outcome,
                          Time now) override;
+  Result<acme::PendingValidation> FindByDropKey(const acme::Identifier& identifier,
+                                                const Sha256Digest& nonce) override;
+  Status RecordDrop(const acme::AuthorizationId& id, const acme::Attestation& attestation,
+                    Time now) override;
+  Result<std::vector<acme::AttestationRecord>> ListAttestations(
+      const acme::AttestationFilter& filter) override;
+  Status RecordGrant(const acme::Grant& grant) override;
+  Result<acme::Grant> FindGrant(std::string_view key_id) override;
   Result<acme::Authorization> DeactivateAuthorization(const acme::AuthorizationId& id,
                                                       Time now) override;
   Result<std::vector<acme::PendingValidation>> ListProcessingChallenges() override;
@@ -55,11 +86,16 @@ class MemoryAcmeStore final : public acme::Store {
   Result<acme::Account*> ValidAccount(const acme::AccountId& id);
   acme::OrderView View(const OrderRow& row) const;
   bool Holds(const acme::AccountId& id, const acme::Identifier& identifier, Time now) const;
+  Result<acme::Grant> GrantOf(std::string_view key_id) const;
+  Status SpendGrantOn(const acme::Account& account);
 
-  std::mutex mutex_;  // guards everything below
+  MemoryAgents& agents_;  // whose lock is taken with mutex_ held, never the other way round
+  std::mutex mutex_;      // guards everything below
   std::map<acme::AccountId, acme::Account> accounts_;
   std::map<acme::OrderId, OrderRow> orders_;
   std::map<acme::AuthorizationId, acme::Authorization> authorizations_;
+  std::vector<acme::AttestationRecord> attestations_;  // oldest first
+  std::map<std::string, acme::Grant, std::less<>> grants_;
 };
 
 }  // namespace agentca::storage

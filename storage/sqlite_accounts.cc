@@ -11,14 +11,14 @@ using acme::AccountId;
 using acme::AccountStatus;
 
 constexpr const char* kById =
-    "SELECT id, status, spki, thumbprint, contacts, agreed_terms, created_at "
+    "SELECT id, status, spki, thumbprint, contacts, agreed_terms, created_at, grant_id "
     "FROM acme_account WHERE id = ?";
 constexpr const char* kByThumbprint =
-    "SELECT id, status, spki, thumbprint, contacts, agreed_terms, created_at "
+    "SELECT id, status, spki, thumbprint, contacts, agreed_terms, created_at, grant_id "
     "FROM acme_account WHERE thumbprint = ?";
 constexpr const char* kInsert =
-    "INSERT INTO acme_account (id, status, spki, thumbprint, contacts, agreed_terms, created_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO acme_account (id, status, spki, thumbprint, contacts, agreed_terms, created_at, "
+    "grant_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 
 Result<Account> Load(Connection& connection, KeyCache& keys, const char* sql,
                      std::string_view parameter) {
@@ -34,7 +34,8 @@ Result<Account> Load(Connection& connection, KeyCache& keys, const char* sql,
                   .thumbprint = row.Text(3),
                   .contacts = {},
                   .agreed_terms = row.Text(5),
-                  .created_at = row.At(6)};
+                  .created_at = row.At(6),
+                  .grant = row.Text(7)};
   AGENTCA_ASSIGN(account.contacts, TextsFromJson(row.Text(4)));
   if (!row.intact()) return Damaged("an account");
   return account;
@@ -49,7 +50,7 @@ Result<Account> LoadValid(Connection& connection, KeyCache& keys, const AccountI
 Status Insert(Connection& connection, const Account& account) {
   return Query(connection, kInsert, account.id, static_cast<int>(account.status),
                account.key.spki(), account.thumbprint, ToJson(account.contacts),
-               account.agreed_terms, account.created_at)
+               account.agreed_terms, account.created_at, account.grant)
       .Run();
 }
 
@@ -79,6 +80,9 @@ Result<acme::AccountCreation> SqliteAcmeStore::CreateAccount(const acme::NewAcco
     auto existing = Load(connection, database_.keys(), kByThumbprint, wanted.thumbprint);
     if (existing.ok()) return acme::AccountCreation{*std::move(existing), false};
     if (!IsNotFound(existing)) return existing.error();
+    if (!wanted.grant.empty()) {
+      AGENTCA_TRY(SpendGrantOn(connection, wanted.grant, wanted.id, wanted.created_at));
+    }
     AGENTCA_TRY(Insert(connection, wanted));
     return acme::AccountCreation{wanted, true};
   });

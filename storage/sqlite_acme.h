@@ -26,16 +26,29 @@ class SqliteAcmeStore final : public acme::Store {
   Result<acme::OrderPage> ListOrders(const acme::AccountId& id, std::string_view after,
                                      size_t limit, Time now) override;
   Result<acme::OrderView> FindOrderByCertificate(const ca::Serial& serial) override;
-  Status BeginFinalize(const acme::OrderId& id, Time now) override;
+  Status BeginFinalize(const acme::OrderId& id, const acme::FinalizeGuard& guard,
+                       Time now) override;
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override;
+  Status DecideApproval(const acme::OrderId& id, acme::Decision decision, const std::string& by,
+                        const std::string& reason, Time now) override;
+  Result<std::vector<acme::ApprovalRecord>> ListApprovals(bool all, std::string_view after,
+                                                          size_t limit) override;
   Result<std::vector<acme::OrderId>> ListProcessingOrders() override;
 
   Result<acme::Authorization> FindAuthorization(const acme::AuthorizationId& id) override;
   Result<Started> BeginChallenge(const acme::AuthorizationId& id, acme::ChallengeType type,
-                                 Time now) override;
+                                 std::string_view payload, Time now) override;
   Status RecordRetry(const acme::AuthorizationId& id, const Error& error) override;
   Status FinishChallenge(const acme::AuthorizationId& id, const Result<acme::Proof>& outcome,
                          Time now) override;
+  Result<acme::PendingValidation> FindByDropKey(const acme::Identifier& identifier,
+                                                const Sha256Digest& nonce) override;
+  Status RecordDrop(const acme::AuthorizationId& id, const acme::Attestation& attestation,
+                    Time now) override;
+  Result<std::vector<acme::AttestationRecord>> ListAttestations(
+      const acme::AttestationFilter& filter) override;
+  Status RecordGrant(const acme::Grant& grant) override;
+  Result<acme::Grant> FindGrant(std::string_view key_id) override;
   Result<acme::Authorization> DeactivateAuthorization(const acme::AuthorizationId& id,
                                                       Time now) override;
   Result<std::vector<acme::PendingValidation>> ListProcessingChallenges() override;

@@ -2,7 +2,8 @@
 // part of a transaction of its caller's.
 #pragma once
 
-#include "acme/model.h"
+#include "acme/store.h"
+#include "storage/evidence.h"
 #include "storage/sqlite_connection.h"
 
 namespace agentca::storage {
@@ -17,5 +18,36 @@ Result<acme::Authorization> LoadAuthorization(Connection& connection,
 // In the order of `ids`.
 Result<std::vector<acme::Authorization>> LoadAuthorizations(
     Connection& connection, const std::vector<acme::AuthorizationId>& ids);
+
+// The order without its authorizations.
+struct OrderRow {
+  acme::Order order;
+  std::vector<acme::AuthorizationId> authorizations;
+  acme::AccountStatus account;
+};
+Result<OrderRow> LoadOrderRow(Connection& connection, const acme::OrderId& id);
+
+Status InsertApproval(Connection& connection, const acme::OrderId& id,
+                      const acme::Approval& approval);
+Result<acme::Approval> LoadApproval(Connection& connection, const acme::OrderId& id);
+
+// Spends it on this account, and wipes its key. kUnauthorized as acme::Store::CreateAccount.
+Status SpendGrantOn(Connection& connection, const std::string& key_id,
+                    const acme::AccountId& account, Time now);
+
+// One column of attestations as values.
+Result<std::optional<acme::Attestation>> AttestationOrNull(const std::optional<std::string>& json);
+
+class SqliteLedger final : public Ledger {
+ public:
+  explicit SqliteLedger(Connection& connection) : connection_(connection) {}
+  Result<bool> IsUsed(const acme::Attestation& attestation) override;
+  Result<ca::Agent> FindAgent(const ca::AgentId& id) override;
+  Result<ca::Agent> Admit(const ca::Agent& agent, const ca::Change& change) override;
+  Status Append(const acme::AttestationRecord& record) override;
+
+ private:
+  Connection& connection_;
+};
 
 }  // namespace agentca::storage

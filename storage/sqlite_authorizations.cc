@@ -1,3 +1,4 @@
+#include "storage/attestation_codec.h"
 #include "storage/codec.h"
 #include "storage/sqlite_acme.h"
 #include "storage/sqlite_acme_rows.h"
@@ -13,16 +14,23 @@ using acme::AuthorizationId;
 
 constexpr const char* kInsert =
     "INSERT INTO acme_authorization (id, order_id, account, identifier, wildcard, token, offered, "
-    "expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "expires_at, attempt, attempt_state, validated_at, drop_key, drop_hint, attestation) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr const char* kById =
     "SELECT id, order_id, account, identifier, wildcard, token, offered, expires_at, deactivated, "
-    "attempt, attempt_state, attempt_error, validated_at FROM acme_authorization WHERE id = ?";
+    "attempt, attempt_state, attempt_error, validated_at, payload, drop_key, attestation "
+    "FROM acme_authorization WHERE id = ?";
 constexpr const char* kProcessing =
     "SELECT z.id, a.thumbprint FROM acme_authorization z JOIN acme_account a ON a.id = z.account "
     "WHERE z.attempt_state = 0 AND z.deactivated = 0 ORDER BY z.id";
 constexpr const char* kSetAttempt =
     "UPDATE acme_authorization SET attempt = ?, attempt_state = ?, attempt_error = ?, "
-    "validated_at = ? WHERE id = ?";
+    "validated_at = ?, payload = ? WHERE id = ?";
+constexpr const char* kSetAttestation =
+    "UPDATE acme_authorization SET attestation = ? WHERE id = ?";
+constexpr const char* kByDropHint =
+    "SELECT z.id, z.drop_key, a.thumbprint FROM acme_authorization z "
+    "JOIN acme_account a ON a.id = z.account WHERE z.drop_hint = ? AND z.identifier = ?";
 constexpr const char* kHeld =
     "SELECT id FROM acme_authorization WHERE account = ? AND identifier = ? AND wildcard = ? "
     "AND attempt_state = 1 AND deactivated = 0 AND expires_at > ? LIMIT 1";
@@ -37,9 +45,28 @@ Result<std::optional<Attempt>> ReadAttempt(Query& row) {
   Attempt attempt{.type = *type,
                   .state = static_cast<AttemptState>(state),
                   .error = {},
-                  .validated_at = row.OptionalAt(12)};
+                  .validated_at = row.OptionalAt(12),
+                  .payload = row.OptionalText(13).value_or("")};
   AGENTCA_ASSIGN(attempt.error, ErrorFromJson(row.OptionalText(11)));
   return std::optional(std::move(attempt));
+}
+
+Result<std::optional<Sha256Digest>> ReadDropKey(Query& row) {
+  if (row.IsNull(14)) return std::optional<Sha256Digest>();
+  const ByteView stored = row.BlobView(14);
+  Sha256Digest key{};
+  if (stored.size() != key.size()) return Damaged("an authorization");
+  std::copy(stored.begin(), stored.end(), key.begin());
+  return std::optional(key);
+}
+
+// Where the index looks for a drop key. Whoever measures how long that takes learns of a hash, not
+// of the key.
+int64_t HintOf(const Sha256Digest& drop_key) {
+  uint64_t hint = 0;
+  const Sha256Digest digest = Sha256(drop_key);
+  for (size_t i = 0; i < sizeof hint; ++i) hint = hint << 8 | digest[i];
+  return static_cast<int64_t>(hint);
 }
 
 Result<Authorization> Read(Query& row) {
@@ -56,6 +83,8 @@ Result<Authorization> Read(Query& row) {
   AGENTCA_ASSIGN(authorization.identifier, IdentifierFromText(row.Text(3)));
   AGENTCA_ASSIGN(authorization.offered, ChallengeTypesFromText(row.Text(6)));
   AGENTCA_ASSIGN(authorization.attempt, ReadAttempt(row));
+  AGENTCA_ASSIGN(authorization.drop_key, ReadDropKey(row));
+  AGENTCA_ASSIGN(authorization.attestation, AttestationOrNull(row.OptionalText(15)));
   if (!row.intact()) return Damaged("an authorization");
   return authorization;
 }
@@ -70,17 +99,43 @@ Status SaveAttempt(Connection& connection, const Authorization& authorization) {
   const Attempt& attempt = *authorization.attempt;
   std::optional<std::string> error;
   if (attempt.error) error = ToJson(*attempt.error);
+  std::optional<std::string_view> payload;
+  if (!attempt.payload.empty()) payload = attempt.payload;
   return Query(connection, kSetAttempt, ToString(attempt.type), static_cast<int>(attempt.state),
-               error, attempt.validated_at, authorization.id)
+               error, attempt.validated_at, payload, authorization.id)
       .Run();
+}
+
+std::optional<std::string> AttestationText(const Authorization& authorization) {
+  if (!authorization.attestation) return std::nullopt;
+  return ToJson(*authorization.attestation);
+}
+
+Status SaveAttestation(Connection& connection, const Authorization& authorization) {
+  return Query(connection, kSetAttestation, AttestationText(authorization), authorization.id).Run();
 }
 
 }  // namespace
 
 Status InsertAuthorization(Connection& connection, const Authorization& authorization) {
+  std::optional<std::string_view> attempt;
+  std::optional<int> state;
+  std::optional<Time> validated_at;
+  if (authorization.attempt) {
+    attempt = ToString(authorization.attempt->type);
+    state = static_cast<int>(authorization.attempt->state);
+    validated_at = authorization.attempt->validated_at;
+  }
+  std::optional<ByteView> drop_key;
+  std::optional<int64_t> drop_hint;
+  if (authorization.drop_key) {
+    drop_key = *authorization.drop_key;
+    drop_hint = HintOf(*authorization.drop_key);
+  }
   return Query(connection, kInsert, authorization.id, authorization.order_id,
                authorization.account_id, ToText(authorization.identifier), authorization.wildcard,
-               authorization.token, ToText(authorization.offered), authorization.expires_at)
+               authorization.token, ToText(authorization.offered), authorization.expires_at,
+               attempt, state, validated_at, drop_key, drop_hint, AttestationText(authorization))
       .Run();
 }
 
@@ -107,10 +162,11 @@ Result<Authorization> SqliteAcmeStore::FindAuthorization(const AuthorizationId& 
 }
 
 Result<acme::Store::Started> SqliteAcmeStore::BeginChallenge(const AuthorizationId& id,
-                                                             acme::ChallengeType type, Time now) {
+                                                             acme::ChallengeType type,
+                                                             std::string_view payload, Time now) {
   return database_.Write([&](Connection& connection) -> Result<Started> {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
-    AGENTCA_ASSIGN(const bool started, StartAttempt(authorization, type, now));
+    AGENTCA_ASSIGN(const bool started, StartAttempt(authorization, type, payload, now));
     if (started) AGENTCA_TRY(SaveAttempt(connection, authorization));
     return Started{std::move(authorization), started};
   });
@@ -128,8 +184,37 @@ Status SqliteAcmeStore::FinishChallenge(const AuthorizationId& id,
                                         const Result<acme::Proof>& outcome, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
-    AGENTCA_TRY(SettleAttempt(authorization, outcome, now));
+    const bool dropped = authorization.attestation.has_value();
+    SqliteLedger ledger(connection);
+    AGENTCA_TRY(storage::FinishChallenge(ledger, authorization, outcome, now));
+    if (!dropped && authorization.attestation) {
+      AGENTCA_TRY(SaveAttestation(connection, authorization));
+    }
     return SaveAttempt(connection, authorization);
+  });
+}
+
+Status SqliteAcmeStore::RecordDrop(const AuthorizationId& id, const acme::Attestation& attestation,
+                                   Time now) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+    SqliteLedger ledger(connection);
+    AGENTCA_TRY(storage::RecordDrop(ledger, authorization, attestation, now));
+    return SaveAttestation(connection, authorization);
+  });
+}
+
+Result<acme::PendingValidation> SqliteAcmeStore::FindByDropKey(const acme::Identifier& identifier,
+                                                               const Sha256Digest& nonce) {
+  return database_.ReadSnapshot([&](Connection& connection) -> Result<acme::PendingValidation> {
+    Query row(connection, kByDropHint, HintOf(nonce), ToText(identifier));
+    for (;;) {
+      AGENTCA_ASSIGN(const bool found, row.Next());
+      if (!found) return NoSuchAuthorization();
+      if (!ConstantTimeEqual(row.BlobView(1), nonce)) continue;
+      AGENTCA_ASSIGN(auto authorization, LoadAuthorization(connection, row.Text(0)));
+      return acme::PendingValidation{std::move(authorization), row.Text(2)};
+    }
   });
 }
 
@@ -140,7 +225,8 @@ Result<Authorization> SqliteAcmeStore::DeactivateAuthorization(const Authorizati
     AGENTCA_ASSIGN(const bool changed, Deactivate(authorization, now));
     if (changed) {
       AGENTCA_TRY(
-          Query(connection, "UPDATE acme_authorization SET deactivated = 1 WHERE id = ?", id)
+          Query(connection,
+                "UPDATE acme_authorization SET deactivated = 1, payload = NULL WHERE id = ?", id)
               .Run());
     }
     return authorization;

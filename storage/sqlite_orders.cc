@@ -15,7 +15,7 @@ constexpr const char* kInsert =
     "not_before, not_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr const char* kById =
     "SELECT o.id, o.account, o.created_at, o.expires_at, o.identifiers, o.authorizations, "
-    "o.not_before, o.not_after, o.finalizing, o.certificate, o.error, a.status "
+    "o.not_before, o.not_after, o.finalizing, o.certificate, o.error, a.status, o.approval "
     "FROM acme_order o JOIN acme_account a ON a.id = o.account WHERE o.id = ?";
 constexpr const char* kByCertificate = "SELECT id FROM acme_order WHERE certificate = ?";
 // The orders that can be anything but invalid, as far as the row tells.
@@ -37,36 +37,6 @@ Result<std::optional<ca::Serial>> SerialOrNull(Query& row, int column) {
   return std::optional(*std::move(serial));
 }
 
-struct OrderRow {
-  Order order;
-  std::vector<acme::AuthorizationId> authorizations;
-  acme::AccountStatus account;
-};
-Result<OrderRow> LoadRow(Connection& connection, const OrderId& id) {
-  Query row(connection, kById, id);
-  AGENTCA_ASSIGN(const bool found, row.Next());
-  if (!found) return NoSuchOrder();
-  AGENTCA_ASSIGN(const acme::AccountStatus account, AccountStatusFromInt(row.Int(11)));
-  Order order{.id = row.Text(0),
-              .account_id = row.Text(1),
-              .created_at = row.At(2),
-              .expires_at = row.At(3),
-              .identifiers = {},
-              .not_before = row.OptionalAt(6),
-              .not_after = row.OptionalAt(7),
-              .finalizing = row.Flag(8),
-              .cancelled = false,
-              .certificate = {},
-              .error = {}};
-  order.cancelled = account != acme::AccountStatus::kValid && !order.finalizing;
-  AGENTCA_ASSIGN(order.identifiers, IdentifiersFromText(row.Text(4)));
-  AGENTCA_ASSIGN(order.certificate, SerialOrNull(row, 9));
-  AGENTCA_ASSIGN(order.error, ErrorFromJson(row.OptionalText(10)));
-  std::vector<std::string> ids = FromLines(row.Text(5));
-  if (!row.intact()) return Damaged("an order");
-  return OrderRow{std::move(order), std::move(ids), account};
-}
-
 // An order without one of its authorizations is damage, not something that was not found.
 Result<OrderView> LoadView(Connection& connection, OrderRow row) {
   auto authorizations = LoadAuthorizations(connection, row.authorizations);
@@ -76,7 +46,7 @@ Result<OrderView> LoadView(Connection& connection, OrderRow row) {
 }
 
 Result<OrderView> LoadOrder(Connection& connection, const OrderId& id) {
-  AGENTCA_ASSIGN(OrderRow row, LoadRow(connection, id));
+  AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
   return LoadView(connection, std::move(row));
 }
 
@@ -106,6 +76,34 @@ Result<Position> PositionOf(Connection& connection, const acme::AccountId& accou
 }
 
 }  // namespace
+
+Result<OrderRow> LoadOrderRow(Connection& connection, const OrderId& id) {
+  Query row(connection, kById, id);
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return NoSuchOrder();
+  AGENTCA_ASSIGN(const acme::AccountStatus account, AccountStatusFromInt(row.Int(11)));
+  Order order{.id = row.Text(0),
+              .account_id = row.Text(1),
+              .created_at = row.At(2),
+              .expires_at = row.At(3),
+              .identifiers = {},
+              .not_before = row.OptionalAt(6),
+              .not_after = row.OptionalAt(7),
+              .finalizing = row.Flag(8),
+              .cancelled = false,
+              .certificate = {},
+              .error = {}};
+  order.cancelled = account != acme::AccountStatus::kValid && !order.finalizing;
+  AGENTCA_ASSIGN(order.identifiers, IdentifiersFromText(row.Text(4)));
+  AGENTCA_ASSIGN(order.certificate, SerialOrNull(row, 9));
+  AGENTCA_ASSIGN(order.error, ErrorFromJson(row.OptionalText(10)));
+  if (row.Flag(12)) {
+    AGENTCA_ASSIGN(order.approval, LoadApproval(connection, id));
+  }
+  std::vector<std::string> ids = FromLines(row.Text(5));
+  if (!row.intact()) return Damaged("an order");
+  return OrderRow{std::move(order), std::move(ids), account};
+}
 
 Result<OrderView> SqliteAcmeStore::CreateOrder(const acme::NewOrder& request) {
   return database_.Write([&](Connection& connection) -> Result<OrderView> {
@@ -157,19 +155,25 @@ Result<acme::OrderPage> SqliteAcmeStore::ListOrders(const acme::AccountId& id,
   });
 }
 
-Status SqliteAcmeStore::BeginFinalize(const OrderId& id, Time now) {
+Status SqliteAcmeStore::BeginFinalize(const OrderId& id, const acme::FinalizeGuard& guard,
+                                      Time now) {
   return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(OrderRow row, LoadRow(connection, id));
+    AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
     const acme::AccountStatus account = row.account;
     AGENTCA_ASSIGN(OrderView view, LoadView(connection, std::move(row)));
     AGENTCA_TRY(StartFinalizing(view, account, now));
-    return Query(connection, "UPDATE acme_order SET finalizing = 1 WHERE id = ?", id).Run();
+    SqliteLedger ledger(connection);
+    AGENTCA_TRY(CheckGuard(ledger, view, guard));
+    if (guard.approval) AGENTCA_TRY(InsertApproval(connection, id, *guard.approval));
+    return Query(connection, "UPDATE acme_order SET finalizing = 1, approval = ? WHERE id = ?",
+                 guard.approval.has_value(), id)
+        .Run();
   });
 }
 
 Status SqliteAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
   return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(OrderRow row, LoadRow(connection, id));
+    AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
     AGENTCA_TRY(SettleOrder(row.order, outcome));
     std::optional<Bytes> serial;
     std::optional<std::string> error;

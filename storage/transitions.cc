@@ -13,6 +13,9 @@ using acme::Order;
 Error NoSuchAccount() { return {Code::kNotFound, "no such account"}; }
 Error NoSuchOrder() { return {Code::kNotFound, "no such order"}; }
 Error NoSuchAuthorization() { return {Code::kNotFound, "no such authorization"}; }
+Error NoSuchGrant() { return {Code::kNotFound, "no such grant"}; }
+Error NoSuchApproval() { return {Code::kNotFound, "the order asks for no approval"}; }
+Error Replayed() { return {Code::kBadAttestation, "replayed: this evidence was used before"}; }
 Error IdInUse() { return {Code::kConflict, "an object with this id exists"}; }
 Error CertificateInUse() { return {Code::kConflict, "the certificate belongs to another order"}; }
 Error UnknownCursor() { return {Code::kMalformed, "no such page"}; }
@@ -37,7 +40,8 @@ Status GuardKeyChange(const acme::Account& account, std::string_view old_thumbpr
   return Error{Code::kUnauthorized, "the account has another key"};
 }
 
-Result<bool> StartAttempt(Authorization& authorization, ChallengeType type, Time now) {
+Result<bool> StartAttempt(Authorization& authorization, ChallengeType type,
+                          std::string_view payload, Time now) {
   if (authorization.attempt) {
     if (authorization.attempt->type == type) return false;
     return Error{Code::kConflict, "another challenge of this authorization was chosen"};
@@ -50,6 +54,7 @@ Result<bool> StartAttempt(Authorization& authorization, ChallengeType type, Time
     return Error{Code::kConflict, "the authorization is not pending"};
   }
   authorization.attempt = acme::Attempt{.type = type, .error = {}, .validated_at = {}};
+  if (type == ChallengeType::kAgentAttest01) authorization.attempt->payload = payload;
   return true;
 }
 
@@ -72,7 +77,9 @@ Status NoteRetry(Authorization& authorization, const Error& error) {
 Status SettleAttempt(Authorization& authorization, const Result<acme::Proof>& outcome, Time now) {
   AGENTCA_TRY(GuardAttempt(authorization));
   acme::Attempt& attempt = *authorization.attempt;
+  attempt.payload.clear();
   if (outcome.ok()) {
+    if (outcome->attestation) authorization.attestation = outcome->attestation;
     attempt.state = AttemptState::kValid;
     attempt.error.reset();
     attempt.validated_at = now;
@@ -90,6 +97,7 @@ Result<bool> Deactivate(Authorization& authorization, Time now) {
     case AuthorizationStatus::kPending:
     case AuthorizationStatus::kValid:
       authorization.deactivated = true;
+      if (authorization.attempt) authorization.attempt->payload.clear();
       return true;
     case AuthorizationStatus::kInvalid:
     case AuthorizationStatus::kExpired:
@@ -97,6 +105,43 @@ Result<bool> Deactivate(Authorization& authorization, Time now) {
       break;
   }
   return Error{Code::kConflict, "the authorization is neither pending nor valid"};
+}
+
+Status GuardDrop(const Authorization& authorization, Time now) {
+  if (authorization.attestation) {
+    return Error{Code::kConflict, "evidence was dropped before"};
+  }
+  if (acme::StatusOf(authorization, now) != AuthorizationStatus::kPending) {
+    return Error{Code::kConflict, "the authorization is not pending"};
+  }
+  return {};
+}
+
+Status GuardAgent(const ca::AgentId& id, const Result<ca::Agent>& found) {
+  if (!found.ok() && found.error().code == Code::kNotFound) {
+    return Error{Code::kUnauthorized, "there is no agent " + id.ToString()};
+  }
+  if (!found.ok()) return found.error();
+  if (found->status == ca::AgentStatus::kActive) return {};
+  return Error{Code::kUnauthorized,
+               "the agent " + id.ToString() + " is " + std::string(ToString(found->status))};
+}
+
+Status GuardEvidence(const acme::OrderView& view, const acme::FinalizeGuard& guard,
+                     const ca::Agent& agent) {
+  if (agent.version != guard.agent_version) {
+    return Error{Code::kUnauthorized,
+                 "the registration of " + agent.id.ToString() + " changed; make a new order"};
+  }
+  for (const Authorization& each : view.authorizations) {
+    if (!each.attestation || each.attestation->agent != agent.id) {
+      return Error{Code::kUnauthorized, "nothing proves the agent " + agent.id.ToString()};
+    }
+    if (each.attestation->verified_at <= guard.verified_after) {
+      return Error{Code::kUnauthorized, "the evidence is too old; make a new order"};
+    }
+  }
+  return {};
 }
 
 Status StartFinalizing(acme::OrderView& view, acme::AccountStatus account, Time now) {
@@ -120,6 +165,25 @@ Status SettleOrder(Order& order, const Result<ca::Serial>& outcome) {
   } else {
     order.error = outcome.error();
   }
+  return {};
+}
+
+Status Decide(Order& order, acme::Decision decision, const std::string& by,
+              const std::string& reason, Time now) {
+  if (!order.approval) return NoSuchApproval();
+  if (decision == acme::Decision::kWaiting) {
+    return Error{Code::kMalformed, "to wait is no decision"};
+  }
+  acme::Approval& approval = *order.approval;
+  if (approval.decision != acme::Decision::kWaiting) {
+    return Error{Code::kConflict, "the approval was " + std::string(ToString(approval.decision)) +
+                                      " before, by " + approval.decided_by};
+  }
+  if (!AwaitsSettlement(order)) return Error{Code::kConflict, "the order is not processing"};
+  approval.decision = decision;
+  approval.decided_by = by;
+  approval.reason = reason;
+  approval.decided_at = now;
   return {};
 }
 

@@ -4,20 +4,25 @@
 
 #include "acme/model.h"
 #include "acme/order_state.h"
+#include "acme/store.h"
 #include "acme/verifier.h"
+#include "ca/agent.h"
 #include "ca/certificate_store.h"
 
 namespace agentca::storage {
 
 // Each changes its first argument as the verb of the same purpose demands, or leaves it alone and
 // says why not. Those that return bool say whether anything changed.
-Result<bool> StartAttempt(acme::Authorization& authorization, acme::ChallengeType type, Time now);
+Result<bool> StartAttempt(acme::Authorization& authorization, acme::ChallengeType type,
+                          std::string_view payload, Time now);
 Status NoteRetry(acme::Authorization& authorization, const Error& error);
 Status SettleAttempt(acme::Authorization& authorization, const Result<acme::Proof>& outcome,
                      Time now);
 Result<bool> Deactivate(acme::Authorization& authorization, Time now);
 Status StartFinalizing(acme::OrderView& view, acme::AccountStatus account, Time now);
 Status SettleOrder(acme::Order& order, const Result<ca::Serial>& outcome);
+Status Decide(acme::Order& order, acme::Decision decision, const std::string& by,
+              const std::string& reason, Time now);
 
 bool AwaitsValidation(const acme::Authorization& authorization);
 bool AwaitsSettlement(const acme::Order& order);
@@ -28,8 +33,16 @@ struct Scope {
 };
 Scope ScopeOf(const acme::Identifier& ordered);
 
+// May evidence be dropped for it now?
+Status GuardDrop(const acme::Authorization& authorization, Time now);
 Status GuardAccountChange(acme::AccountStatus status);
 Status GuardKeyChange(const acme::Account& account, std::string_view old_thumbprint);
+
+// Of the agent as it is registered now. `found` may be kNotFound; other errors pass.
+Status GuardAgent(const ca::AgentId& id, const Result<ca::Agent>& found);
+// What a guard of finalize demands of the evidence in the order, besides its agent.
+Status GuardEvidence(const acme::OrderView& view, const acme::FinalizeGuard& guard,
+                     const ca::Agent& agent);
 
 // The guards of ca::CertificateStore. An abandoned serial may be abandoned again, without effect.
 Status GuardRecording(ca::SerialState state);
@@ -41,6 +54,9 @@ bool IsValidAt(ca::SerialState state, bool revoked, Time not_after, Time now);
 Error NoSuchAccount();
 Error NoSuchOrder();
 Error NoSuchAuthorization();
+Error NoSuchGrant();
+Error NoSuchApproval();
+Error Replayed();
 Error KeyInUse(const acme::AccountId& holder);
 Error IdInUse();
 Error CertificateInUse();

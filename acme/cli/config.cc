@@ -6,6 +6,8 @@
 #include <charconv>
 #include <limits>
 
+#include "ca/agent_identity.h"
+
 namespace agentca::cli {
 namespace {
 
@@ -177,6 +179,7 @@ ServingConfig ReadServing(Reader& in) {
   ServingConfig out;
   out.acme_listen = in.Address("acme-listen");
   out.http_listen = in.Address("http-listen");
+  if (in.settings().Text("admin-listen") != "none") out.admin_listen = in.Address("admin-listen");
   out.external_url = in.Url("external-url", "https://");
   out.drain_deadline = in.Duration("drain-deadline", milliseconds(0));
   out.limits.max_header = in.Count("max-header", 1024, 1 << 20);
@@ -189,6 +192,21 @@ ServingConfig ReadServing(Reader& in) {
   out.acme_threads = in.Count("acme-threads", 1, 1024);
   out.http_threads = in.Count("http-threads", 1, 1024);
   out.queue_limit = in.Count("queue-limit", 1, 1'000'000);
+  return out;
+}
+
+// A profile is a file name, never a path.
+std::string ReadProfileName(Reader& in, std::string_view option) {
+  std::string name = in.settings().Text(option);
+  if (name.empty() || name.find('/') != std::string::npos || name.front() == '.')
+    in.Fail(option, "'" + name + "' is not the name of a profile");
+  return name;
+}
+
+AgentConfig ReadAgents(Reader& in) {
+  AgentConfig out{ReadProfileName(in, "agents-profile"), in.settings().Text("agent-arc")};
+  if (const Status checked = ca::CheckAgentArc(out.arc); !checked.ok())
+    in.Fail("agent-arc", checked.error().detail);
   return out;
 }
 
@@ -205,11 +223,16 @@ acme::Policy ReadPolicy(Reader& in) {
   out.website = in.Url("website", "http");
   out.new_accounts_per_hour = static_cast<uint32_t>(in.Count("new-accounts-per-hour", 0, 1u << 31));
   out.new_orders_per_hour = static_cast<uint32_t>(in.Count("new-orders-per-hour", 0, 1u << 31));
+  out.require_grant = in.Bool("require-grant");
+  out.evidence_per_address_per_hour =
+      static_cast<uint32_t>(in.Count("evidence-per-address-per-hour", 0, 1u << 31));
+  out.evidence_per_hour = static_cast<uint32_t>(in.Count("evidence-per-hour", 0, 1u << 31));
   return out;
 }
 
 Result<acme::ChallengeType> ParseChallenge(const std::string& text) {
-  if (const auto type = acme::ChallengeTypeFromString(text)) return *type;
+  const auto type = acme::ChallengeTypeFromString(text);
+  if (type && *type != acme::ChallengeType::kAgentAttest01) return *type;
   return Error{Code::kMalformed, "'" + text + "' is not http-01, dns-01 or tls-alpn-01"};
 }
 
@@ -298,7 +321,8 @@ Result<Config> Config::Make(const Settings& settings) {
       .signer = ReadSigner(in),
       .storage = ReadStorage(in),
       .serving = ReadServing(in),
-      .profile = settings.Text("profile"),
+      .profile = ReadProfileName(in, "profile"),
+      .agents = ReadAgents(in),
       .serial_prefix = static_cast<uint8_t>(in.Count("serial-prefix", 1, 127)),
       .policy = ReadPolicy(in),
       .validation = ReadValidation(in),
@@ -306,10 +330,6 @@ Result<Config> Config::Make(const Settings& settings) {
       .ocsp = {.lifetime = in.WholeSeconds("ocsp-lifetime", Seconds(60)),
                .max_cached = in.Count("ocsp-cache", 1, 100'000'000)},
   };
-  // A profile is a file name, never a path.
-  if (config.profile.empty() || config.profile.find('/') != std::string::npos ||
-      config.profile.front() == '.')
-    in.Fail("profile", "'" + config.profile + "' is not the name of a profile");
   AGENTCA_TRY(in.status());
   return config;
 }

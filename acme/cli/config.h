@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,12 @@ struct IdentityConfig {
   std::string http_external_url;  // without trailing slash
 };
 
+// Certificates of agents.
+struct AgentConfig {
+  std::string profile;  // a file name; with kAnnualHsmSuffix for agents of "annual-hsm"
+  std::string arc;      // ca::CheckAgentArc
+};
+
 struct SignerConfig {
   hsm::TokenOptions token;
   std::vector<hsm::KeyEntry> keys;
@@ -51,6 +58,7 @@ struct SignerConfig {
 
 struct ServingConfig {
   Endpoint acme_listen, http_listen;
+  std::optional<Endpoint> admin_listen;  // nullopt: no admin API
   std::string external_url;  // "": made of the port that acme_listen got
   std::chrono::milliseconds drain_deadline{};
   acme::http::Limits limits;
@@ -78,6 +86,7 @@ struct Config {
   std::string storage;  // URI with an absolute path
   ServingConfig serving;
   std::string profile;
+  AgentConfig agents;
   uint8_t serial_prefix;
   acme::Policy policy;
   ValidationConfig validation;

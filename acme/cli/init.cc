@@ -9,6 +9,7 @@
 #include "acme/cli/files.h"
 #include "acme/cli/help.h"
 #include "acme/cli/own_certificates.h"
+#include "acme/cli/policy.h"
 #include "acme/cli/profiles.h"
 #include "acme/cli/recorded_keys.h"
 #include "ca/audit.h"
@@ -153,6 +154,7 @@ void Clear(const Directory& directory) {
   std::error_code ignored;
   for (const char* folder : Directory::kFolders) fs::remove_all(directory.root() / folder, ignored);
   fs::remove_all(directory.Token(), ignored);
+  fs::remove(directory.PolicyFile(), ignored);
 }
 
 enum class State : uint8_t { kAbsent, kEmpty, kUnfinished, kInitialised, kForeign };
@@ -173,6 +175,7 @@ Result<Hierarchy> Build(const Settings& settings, const Plan& plan) {
     AGENTCA_TRY(MakeDirectory(directory.root() / folder));
   for (const ProfileFile& profile : InitialProfiles(plan.name_constraints))
     AGENTCA_TRY(WriteTextFile(directory.Profile(profile.name), profile.json, kPublicFile));
+  AGENTCA_TRY(WriteTextFile(directory.PolicyFile(), PolicyText(ca::DefaultPolicy()), kPublicFile));
   AGENTCA_ASSIGN(const auto audit, ca::ChainedLog::Open(directory.AuditLog()));
   AGENTCA_ASSIGN(const auto key_usage, ca::ChainedLog::Open(directory.KeyUsageLog()));
   AGENTCA_ASSIGN(const auto token, OpenOrCreateToken(plan, random));
@@ -196,6 +199,7 @@ void Report(const Plan& plan, const Hierarchy& hierarchy) {
             << plan.config.directory.root().string() << "\n"
             << "Root certificate: " << plan.config.directory.RootCertificate().string() << "\n"
             << "SHA-256 of it:    " << ToHex(Sha256(hierarchy.root.certificate.der)) << "\n"
+            << "Administrator:    " << plan.config.directory.AdminCertificate().string() << "\n"
             << "Next: agentca serve --dir " << plan.config.directory.root().string() << "\n";
 }
 

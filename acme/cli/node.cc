@@ -4,6 +4,7 @@
 
 #include "acme/challenge/challenges.h"
 #include "acme/cli/profiles.h"
+#include "acme/cli/served_agents.h"
 #include "ca/base/log.h"
 
 namespace agentca::cli {
@@ -15,15 +16,19 @@ using acme::http::Server;
 
 constexpr size_t kMaxPublicationBody = 16 * 1024;  // an OCSP request is far smaller
 
-std::vector<std::unique_ptr<acme::Verifier>> MakeVerifiers(const ValidationConfig& config,
-                                                           const acme::Resolver& resolver) {
-  const acme::ValidationNetwork network{
+acme::ValidationNetwork MakeNetwork(const ValidationConfig& config,
+                                    const acme::Resolver& resolver) {
+  return {
       .resolver = resolver,
       .policy = acme::NetworkPolicy(config.allow, config.deny),
       .limits = config.limits,
       .http01_port = config.http01_port,
       .tls_alpn01_port = config.tls_alpn01_port,
   };
+}
+
+std::vector<std::unique_ptr<acme::Verifier>> MakeVerifiers(
+    const ValidationConfig& config, const acme::ValidationNetwork& network) {
   std::vector<std::unique_ptr<acme::Verifier>> out;
   for (const acme::ChallengeType type : config.challenges) {
     switch (type) {
@@ -36,6 +41,8 @@ std::vector<std::unique_ptr<acme::Verifier>> MakeVerifiers(const ValidationConfi
       case acme::ChallengeType::kTlsAlpn01:
         out.push_back(MakeTlsAlpn01(network));
         break;
+      case acme::ChallengeType::kAgentAttest01:
+        break;  // of the agents zone, where nobody chooses the types
     }
   }
   return out;
@@ -51,6 +58,10 @@ Result<acme::Policy> MakePolicy(const Config& config) {
       return Error{Code::kMalformed, "allow-names: '" + suffix +
                                          "' is outside the name constraints of the issuing CA"};
   if (policy.allow_names.empty()) policy.allow_names = permitted;
+  // Agents are served besides.
+  const std::string& zone = config.identity.agents_zone;
+  if (!policy.allow_names.empty() && IsPermitted(zone, permitted))
+    policy.allow_names.push_back(zone);
   policy.allow_ip_identifiers = policy.allow_ip_identifiers && PermitsIpAddresses(issuing);
   return policy;
 }
@@ -73,6 +84,8 @@ Result<std::unique_ptr<Node>> Node::Start(const Config& config) {
                                                            config.directory.TlsKey()));
   node->authority_->StartThreads([raw = node.get()] { raw->ReloadTls(); });
   AGENTCA_TRY(node->StartServers());
+  AGENTCA_ASSIGN(node->admin_server_,
+                 AdminServer::Start(config, *node->authority_, node->tls_, nullptr));
   return node;
 }
 
@@ -132,6 +145,8 @@ Status Node::StartServers() {
 Status Node::StartService(acme::Links links) {
   AGENTCA_ASSIGN(acme::Policy policy, MakePolicy(config_));
   storage::Backend& backend = authority_->backend();
+  const acme::ValidationNetwork network = MakeNetwork(config_.validation, *resolver_);
+  AGENTCA_ASSIGN(auto agents, OpenAgents(config_, backend.agents(), network));
   service_ = std::make_unique<acme::Service>(
       acme::Memory{backend.acme(), backend.certificates(), authority_->audit()},
       acme::Authority{.issuance = authority_->issuance(),
@@ -139,9 +154,10 @@ Status Node::StartService(acme::Links links) {
                       .keys = authority_->keys(),
                       .revoker = authority_->revoker(),
                       .on_revoked = [this] { authority_->NudgeWatcher(); },
-                      .chain_pem = {authority_->hierarchy().issuing.Pem()}},
+                      .chain_pem = {authority_->hierarchy().issuing.Pem()},
+                      .agents = std::move(agents)},
       acme::World{authority_->clock(), authority_->random()},
-      MakeVerifiers(config_.validation, *resolver_), std::move(policy), std::move(links),
+      MakeVerifiers(config_.validation, network), std::move(policy), std::move(links),
       config_.validation.pool);
   AGENTCA_TRY(service_->Recover());
   open_service_.store(service_.get(), std::memory_order_release);
@@ -177,7 +193,8 @@ void Node::Drain(std::chrono::milliseconds deadline) {
     return std::max(milliseconds(0),
                     std::chrono::duration_cast<milliseconds>(end - steady_clock::now()));
   };
-  acme_server_->Drain(deadline);
+  if (admin_server_) admin_server_->Drain(left());
+  acme_server_->Drain(left());
   http_server_->Drain(left());  // relying parties are answered until ACME clients are done
 }
 

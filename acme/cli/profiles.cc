@@ -54,6 +54,28 @@ constexpr std::string_view kTlsServer = R"json({
 }
 )json";
 
+// Of agents (agent-attest-01). The policy shortens the lifetime by class; this is the upper bound.
+constexpr std::string_view kAgent = R"json({
+  "key_usage": ["digitalSignature"],
+  "extended_key_usage": ["clientAuth", "serverAuth"],
+  "allowed_keys": ["p256", "p384", "ed25519", "rsa2048"],
+  "lifetime": "7d",
+  "backdate": "5m",
+  "max_names": 2
+}
+)json";
+
+// Of agents whose key is in hardware and proved it: "annual-hsm" in their registration.
+constexpr std::string_view kAgentAnnualHsm = R"json({
+  "key_usage": ["digitalSignature"],
+  "extended_key_usage": ["clientAuth", "serverAuth"],
+  "allowed_keys": ["p256", "p384", "ed25519", "rsa2048"],
+  "lifetime": "365d",
+  "backdate": "5m",
+  "max_names": 2
+}
+)json";
+
 // Agents are short-lived and renew by themselves: a stolen key is of use for days, not months.
 constexpr std::string_view kServer = R"json({
   "key_usage": ["digitalSignature", "keyEncipherment"],
@@ -64,6 +86,17 @@ constexpr std::string_view kServer = R"json({
   "max_names": 100,
   "allow_wildcards": true,
   "allow_ip_addresses": true
+}
+)json";
+
+// Administrators. No name but the URI that the CA writes.
+constexpr std::string_view kAdmin = R"json({
+  "key_usage": ["digitalSignature"],
+  "extended_key_usage": ["clientAuth"],
+  "allowed_keys": ["p256", "p384", "ed25519", "rsa2048"],
+  "lifetime": "30d",
+  "backdate": "1h",
+  "max_names": 1
 }
 )json";
 
@@ -171,7 +204,10 @@ std::vector<ProfileFile> InitialProfiles(std::span<const std::string> name_const
           {"issuing", std::move(issuing)},
           {"ocsp-delegate", std::string(kOcspDelegate)},
           {"tls-server", std::string(kTlsServer)},
-          {"server", std::string(kServer)}};
+          {"admin", std::string(kAdmin)},
+          {"server", std::string(kServer)},
+          {"agent", std::string(kAgent)},
+          {std::string("agent").append(kAnnualHsmSuffix), std::string(kAgentAnnualHsm)}};
 }
 
 }  // namespace agentca::cli

@@ -16,7 +16,12 @@ Result<ca::Profile> ParseProfile(std::string_view name, std::string_view json);
 // The same for DIR/profiles/NAME.json; the error names the file.
 Result<ca::Profile> ReadProfile(const Directory& directory, const std::string& name);
 
-// What `init` writes: "root", "issuing", "ocsp-delegate", "tls-server" and "server".
+// Agents of the profile "annual-hsm" get the certificate profile that is named as that of all
+// agents, with this at the end.
+inline constexpr std::string_view kAnnualHsmSuffix = "-annual-hsm";
+
+// What `init` writes: "root", "issuing", "ocsp-delegate", "tls-server", "server", "agent",
+// "agent-annual-hsm" and "admin".
 struct ProfileFile {
   std::string name;
   std::string json;

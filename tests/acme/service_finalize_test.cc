@@ -201,9 +201,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(FinalizeFlow, AStartSettlesWhatWasLeftProcessing) {
   const std::string interrupted = ReadyOrder(client_, {kName});
-  ASSERT_TRUE(backend_->acme().BeginFinalize(IdOf(interrupted), clock_.Now()).ok());
+  ASSERT_TRUE(backend_->acme().BeginFinalize(IdOf(interrupted), {}, clock_.Now()).ok());
   const std::string issued = ReadyOrder(client_, {kName});
-  ASSERT_TRUE(backend_->acme().BeginFinalize(IdOf(issued), clock_.Now()).ok());
+  ASSERT_TRUE(backend_->acme().BeginFinalize(IdOf(issued), {}, clock_.Now()).ok());
   ca::CertificateRequest request{.key = key_.public_key()};
   request.dns_names = {kName};
   request.reference = IdOf(issued);

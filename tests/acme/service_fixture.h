@@ -72,7 +72,8 @@ class ServiceTest : public ::testing::Test {
     }
     service_ = std::make_unique<Service>(
         Memory{store_, certificates_, *audit_},
-        Authority{issuance_, profile_, keys_, revoker_, [this] { ++revocations_; }, {chain_pem_}},
+        Authority{issuance_, profile_, keys_, revoker_, [this] { ++revocations_; }, {chain_pem_},
+                  agents_},
         World{clock_, random_}, std::move(verifiers), policy_, Links(kBase), validation_);
   }
 
@@ -203,6 +204,7 @@ class ServiceTest : public ::testing::Test {
   const std::string chain_pem_ = ToPem("CERTIFICATE", issuer_.issuer->certificate().der);
   std::atomic<int> revocations_{0};
   std::shared_ptr<ScriptedVerifier::Script> script_ = std::make_shared<ScriptedVerifier::Script>();
+  std::shared_ptr<const Agents> agents_;  // null unless a fixture serves some
   Policy policy_;
   ValidationOptions validation_{
       .threads = 2, .queue = 64, .attempts = 3, .retry_delay = std::chrono::milliseconds(1)};

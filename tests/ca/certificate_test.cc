@@ -204,6 +204,69 @@ TEST(TbsCertificate, HonoursOrderedTimesExactlyOrRefuses) {
   EXPECT_EQ(choose({}, kNow).error().code, Code::kMalformed);
 }
 
+TEST(TbsCertificate, TakesAShorterLifetimeFromTheRequest) {
+  const Profile profile = fakes::ServerProfile();  // 90 days, backdated an hour
+  CertificateRequest request = fakes::MakeRequest({"a.test"});
+  const auto choose = [&](Seconds lifetime) {
+    request.lifetime = lifetime;
+    return ChooseValidity(profile, request, kNow);
+  };
+  const Validity day = choose(Seconds(86400)).value();
+  EXPECT_EQ(day.not_before, kNow - Seconds(3600));
+  EXPECT_EQ(day.not_after - day.not_before + Seconds(1), Seconds(86400));
+  const Validity quarter = choose(Seconds(900)).value();
+  EXPECT_EQ(quarter.not_before, kNow - Seconds(90)) << "backdated by a tenth";
+  EXPECT_EQ(quarter.not_after, kNow + Seconds(809));
+  const Validity beyond = choose(profile.lifetime() * 2).value();
+  EXPECT_EQ(beyond.not_after - beyond.not_before + Seconds(1), profile.lifetime());
+  EXPECT_FALSE(choose(Seconds(0)).ok());
+  EXPECT_FALSE(choose(Seconds(-1)).ok());
+  EXPECT_FALSE(choose(Seconds::min()).ok());
+  // What is ordered is held to it as well.
+  request.not_after = kNow + Seconds(900);
+  EXPECT_FALSE(choose(Seconds(900)).ok());
+  request.not_after = kNow + Seconds(800);
+  EXPECT_EQ(choose(Seconds(900))->not_after, kNow + Seconds(800));
+  request.not_after.reset();
+  request.not_before = kNow - Seconds(91);
+  EXPECT_FALSE(choose(Seconds(900)).ok());
+}
+
+TEST(TbsCertificate, WritesThePoliciesOfProfileAndRequest) {
+  RawProfile raw = fakes::RawServerProfile();
+  raw.policies = {"1.2.3"};
+  const Profile profile = Profile::Make(raw).value();
+  CertificateRequest request = fakes::MakeRequest({"a.test"});
+  request.policies = {"1.3.6.1.4.1.32473.1.2.3", "1.2.4"};
+  const Bytes tbs = Build(profile, request).value();
+  const Bytes wanted = der::Sequence({der::Sequence({der::Oid("1.2.3")}),
+                                      der::Sequence({der::Oid("1.3.6.1.4.1.32473.1.2.3")}),
+                                      der::Sequence({der::Oid("1.2.4")})});
+  EXPECT_NE(ToHex(tbs).find(ToHex(wanted)), std::string::npos);
+  EXPECT_TRUE(LintTbsCertificate(tbs, profile, FixedIssuer(), request).empty());
+  request.policies.pop_back();
+  EXPECT_EQ(LintTbsCertificate(tbs, profile, FixedIssuer(), request),
+            std::vector<std::string>{"certificatePolicies is not that of profile and request"});
+  for (const char* bad : {"1.2.3", "", "1.2.a", "9.9"}) {
+    request.policies = {bad};
+    EXPECT_EQ(Build(profile, request).error().code, Code::kMalformed) << bad;
+  }
+  request.policies = {"1.2.5", "1.2.5"};
+  EXPECT_EQ(Build(profile, request).error().code, Code::kMalformed);
+}
+
+TEST(TbsCertificate, RefusesSpiffeIdsThatAreNoneOrNotAlone) {
+  CertificateRequest request = fakes::MakeRequest({"a.test"});
+  for (const auto& uris : {std::vector<std::string>{"spiffe://a/b/"},
+                           {"spiffe://a"},
+                           {"spiffe://a/b", "spiffe://a/c"},
+                           {"https://a/", "spiffe://a/b"}}) {
+    request.uris = uris;
+    EXPECT_EQ(Build(fakes::ServerProfile(), request).error().code, Code::kRejectedIdentifier)
+        << uris[0];
+  }
+}
+
 TEST(TbsCertificate, GivesAnOcspDelegateNoCheckAndNoPointers) {
   const Bytes tbs = Build(fakes::OcspProfile(), fakes::MakeRequest({})).value();
   const std::string hex = ToHex(tbs);

@@ -120,6 +120,13 @@ TEST_F(Lint, FindsValidityBeyondTheProfile) {
   EXPECT_TRUE(Finds("validity is longer than the profile's lifetime"));
 }
 
+TEST_F(Lint, FindsValidityBeyondTheLifetimeAskedFor) {
+  request_.lifetime = Seconds(86400);
+  EXPECT_TRUE(Finds("validity is longer than the lifetime asked for"));
+  Build();
+  EXPECT_EQ(Findings(), std::vector<std::string>{});
+}
+
 TEST_F(Lint, FindsTimesThatWereNotOrdered) {
   request_.not_before = fakes::ManualClock().Now();
   request_.not_after = fakes::ManualClock().Now() + Seconds(60);

@@ -66,6 +66,19 @@ TEST_F(ConfigTest, FileNamesOnTheCommandLineStartAtTheWorkingDirectory) {
   EXPECT_EQ(config->storage, "sqlite:" + (std::filesystem::current_path() / "x.sqlite").string());
 }
 
+TEST_F(ConfigTest, ReadsWhatAgentsCertificatesAre) {
+  EXPECT_EQ(Read("")->agents.profile, "agent");
+  EXPECT_EQ(Read("")->agents.arc, "1.3.6.1.4.1.32473.1");
+  const auto config = Read("agent-arc = 1.3.6.1.4.1.99999.7\nagents-profile = bots\n");
+  ASSERT_TRUE(config.ok()) << config.error().detail;
+  EXPECT_EQ(config->agents.arc, "1.3.6.1.4.1.99999.7");
+  EXPECT_EQ(config->agents.profile, "bots");
+  EXPECT_EQ(Fault("agent-arc = 1.3.x\n"), At(2) + "agent-arc: '1.3.x' is not an object identifier");
+  EXPECT_NE(Fault("agent-arc = 2.25.340282366920938463463374607431768211455\n"), "none");
+  EXPECT_EQ(Fault("agents-profile = ../x\n"),
+            At(2) + "agents-profile: '../x' is not the name of a profile");
+}
+
 TEST_F(ConfigTest, ReadsTheKeyTable) {
   const auto config =
       Read("signer-key = issuing certificate,crl pkcs11:token=t;object=issuing ca/issuing.pem\n");

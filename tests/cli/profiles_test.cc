@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 
 #include "tests/fakes/temporary_directory.h"
 
@@ -75,7 +76,7 @@ TEST(Profiles, TheErrorNamesTheFile) {
 
 TEST(Profiles, TheInitialOnesAreSound) {
   const auto files = InitialProfiles(std::vector<std::string>{"a.test", "b.test"});
-  EXPECT_EQ(files.size(), 5u);
+  EXPECT_EQ(files.size(), 8u);
   for (const auto& file : files) {
     const auto profile = ParseProfile(file.name, file.json);
     ASSERT_TRUE(profile.ok()) << file.name << ": " << profile.error().detail;
@@ -85,6 +86,23 @@ TEST(Profiles, TheInitialOnesAreSound) {
     EXPECT_EQ(profile->raw().path_length, 0);
     EXPECT_EQ(profile->raw().permitted_dns, (std::vector<std::string>{"a.test", "b.test"}));
   }
+}
+
+TEST(Profiles, TheInitialOnesFitAgentsAndAdministrators) {
+  std::map<std::string, ca::Profile> profiles;
+  for (const auto& file : InitialProfiles({}))
+    profiles.emplace(file.name, ParseProfile(file.name, file.json).value());
+  for (const auto& [name, days] : {std::pair("agent", 7), {"agent-annual-hsm", 365}}) {
+    const ca::Profile& agent = profiles.at(name);
+    EXPECT_EQ(agent.lifetime(), Seconds(days * 86400));
+    EXPECT_EQ(agent.key_usage_bits(), 0x8000) << "digitalSignature alone";
+    EXPECT_EQ(agent.raw().extended_key_usage,
+              (std::vector<std::string>{"clientAuth", "serverAuth"}));
+    EXPECT_EQ(agent.raw().max_names, 2u) << "the DNS name and the SPIFFE ID";
+    EXPECT_FALSE(agent.raw().allow_wildcards || agent.raw().allow_ip_addresses);
+  }
+  EXPECT_EQ(profiles.at("admin").raw().extended_key_usage, std::vector<std::string>{"clientAuth"});
+  EXPECT_EQ(profiles.at("admin").raw().max_names, 1u);
 }
 
 TEST(Profiles, WithoutConstraintsTheIssuingCaHasNone) {

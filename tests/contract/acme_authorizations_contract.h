@@ -11,17 +11,19 @@ namespace agentca::contract {
 TEST_P(AcmeStore, Invariant3_BeginChallengeStartsOneChallenge) {
   const acme::OrderView view = Place(Register().id);
   const acme::AuthorizationId id = view.authorizations[0].id;
-  EXPECT_FAILS(Code::kNotFound, store().BeginChallenge("nothing", ChallengeType::kDns01, now()));
-  EXPECT_FAILS(Code::kNotFound, store().BeginChallenge(id, ChallengeType::kTlsAlpn01, now()));
-  const auto first = store().BeginChallenge(id, ChallengeType::kHttp01, now());
+  EXPECT_FAILS(Code::kNotFound,
+               store().BeginChallenge("nothing", ChallengeType::kDns01, {}, now()));
+  EXPECT_FAILS(Code::kNotFound, store().BeginChallenge(id, ChallengeType::kTlsAlpn01, {}, now()));
+  const auto first = store().BeginChallenge(id, ChallengeType::kHttp01, {}, now());
   ASSERT_OK(first);
   EXPECT_TRUE(first->started);
   EXPECT_EQ(first->authorization.attempt->type, ChallengeType::kHttp01);
   EXPECT_EQ(first->authorization.attempt->state, AttemptState::kProcessing);
-  EXPECT_FALSE(store().BeginChallenge(id, ChallengeType::kHttp01, now())->started);
-  EXPECT_FAILS(Code::kConflict, store().BeginChallenge(id, ChallengeType::kDns01, now()));
+  EXPECT_FALSE(store().BeginChallenge(id, ChallengeType::kHttp01, {}, now())->started);
+  EXPECT_FAILS(Code::kConflict, store().BeginChallenge(id, ChallengeType::kDns01, {}, now()));
   ASSERT_OK(store().FinishChallenge(id, acme::Proof{}, now()));
-  const auto settled = store().BeginChallenge(id, ChallengeType::kHttp01, now() + Seconds(9999));
+  const auto settled =
+      store().BeginChallenge(id, ChallengeType::kHttp01, {}, now() + Seconds(9999));
   ASSERT_OK(settled);
   EXPECT_FALSE(settled->started);
   EXPECT_EQ(settled->authorization.attempt->state, AttemptState::kValid);
@@ -31,17 +33,17 @@ TEST_P(AcmeStore, Invariant3_BeginChallengeNeedsAPendingAuthorization) {
   const acme::Account account = Register();
   const acme::AuthorizationId expired = Place(account.id).authorizations[0].id;
   EXPECT_FAILS(Code::kConflict,
-               store().BeginChallenge(expired, ChallengeType::kDns01, now() + Seconds(1800)));
+               store().BeginChallenge(expired, ChallengeType::kDns01, {}, now() + Seconds(1800)));
   const acme::AuthorizationId gone = Place(account.id).authorizations[0].id;
   ASSERT_OK(store().DeactivateAuthorization(gone, now()));
-  EXPECT_FAILS(Code::kConflict, store().BeginChallenge(gone, ChallengeType::kDns01, now()));
+  EXPECT_FAILS(Code::kConflict, store().BeginChallenge(gone, ChallengeType::kDns01, {}, now()));
   EXPECT_FALSE(store().FindAuthorization(gone)->attempt);
 }
 
 TEST_P(AcmeStore, RecordRetryShowsTheErrorOfAnAttemptThatGoesOn) {
   const acme::AuthorizationId id = Place(Register().id).authorizations[0].id;
   EXPECT_FAILS(Code::kConflict, store().RecordRetry(id, OddError()));
-  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kHttp01, now()));
+  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kHttp01, {}, now()));
   ASSERT_OK(store().RecordRetry(id, OddError()));
   const auto waiting = store().FindAuthorization(id);
   EXPECT_EQ(waiting->attempt->state, AttemptState::kProcessing);
@@ -57,7 +59,7 @@ TEST_P(AcmeStore, Invariant4_FinishChallengeSettlesAProcessingAttemptOnce) {
   const acme::OrderView view = Place(Register().id);
   const acme::AuthorizationId id = view.authorizations[0].id;
   EXPECT_FAILS(Code::kConflict, store().FinishChallenge(id, acme::Proof{}, now()));
-  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kDns01, now()));
+  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kDns01, {}, now()));
   ASSERT_OK(store().FinishChallenge(id, acme::Proof{}, now() + Seconds(7)));
   EXPECT_FAILS(Code::kConflict, store().FinishChallenge(id, Error{Code::kDns, "late"}, now()));
   const acme::Authorization valid = store().FindAuthorization(id).value();
@@ -70,7 +72,7 @@ TEST_P(AcmeStore, Invariant4_FinishChallengeSettlesAProcessingAttemptOnce) {
 TEST_P(AcmeStore, Invariant4_AFailedChallengeMakesAuthorizationAndOrderInvalid) {
   const acme::OrderView view = Place(Register().id);
   const acme::AuthorizationId id = view.authorizations[0].id;
-  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kDns01, now()));
+  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kDns01, {}, now()));
   ASSERT_OK(store().FinishChallenge(id, OddError(), now()));
   EXPECT_FAILS(Code::kConflict, store().FinishChallenge(id, acme::Proof{}, now()));
   const acme::Authorization failed = store().FindAuthorization(id).value();
@@ -83,7 +85,7 @@ TEST_P(AcmeStore, Invariant4_AFailedChallengeMakesAuthorizationAndOrderInvalid) 
 TEST_P(AcmeStore, ADeactivatedAuthorizationStaysSo) {
   const acme::OrderView view = Place(Register().id);
   const acme::AuthorizationId id = view.authorizations[0].id;
-  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kDns01, now()));
+  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kDns01, {}, now()));
   EXPECT_TRUE(store().DeactivateAuthorization(id, now())->deactivated);
   EXPECT_FAILS(Code::kConflict, store().FinishChallenge(id, acme::Proof{}, now()));
   EXPECT_FAILS(Code::kConflict, store().RecordRetry(id, OddError()));
@@ -100,7 +102,7 @@ TEST_P(AcmeStore, DeactivateAuthorizationRefusesWhatIsInvalidOrExpired) {
   EXPECT_FAILS(Code::kConflict, store().DeactivateAuthorization(id, now() + Seconds(1800)));
   EXPECT_OK(store().DeactivateAuthorization(id, now()));
   const acme::AuthorizationId failed = Place(account.id).authorizations[0].id;
-  ASSERT_OK(store().BeginChallenge(failed, ChallengeType::kDns01, now()));
+  ASSERT_OK(store().BeginChallenge(failed, ChallengeType::kDns01, {}, now()));
   ASSERT_OK(store().FinishChallenge(failed, OddError(), now()));
   EXPECT_FAILS(Code::kConflict, store().DeactivateAuthorization(failed, now()));
   EXPECT_FAILS(Code::kNotFound, store().DeactivateAuthorization("nothing", now()));
@@ -111,7 +113,7 @@ TEST_P(AcmeStore, ListProcessingChallengesGivesWhatARestartNeeds) {
   (void)Place(account.id);
   (void)PlaceReady(account.id);
   const acme::AuthorizationId id = Place(account.id).authorizations[0].id;
-  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kHttp01, now()));
+  ASSERT_OK(store().BeginChallenge(id, ChallengeType::kHttp01, {}, now()));
   const auto pending = store().ListProcessingChallenges();
   ASSERT_OK(pending);
   ASSERT_EQ(pending->size(), 1U);
@@ -171,7 +173,8 @@ TEST_P(AcmeStore, OneOfManyBeginFinalizesWins) {
   const acme::Account account = Register();
   for (int round = 0; round < kRounds; ++round) {
     const acme::OrderId id = PlaceReady(account.id).order.id;
-    EXPECT_EQ(1, CountWinners(kRacers, [&](int) { return store().BeginFinalize(id, now()).ok(); }));
+    EXPECT_EQ(
+        1, CountWinners(kRacers, [&](int) { return store().BeginFinalize(id, {}, now()).ok(); }));
   }
 }
 
@@ -181,7 +184,7 @@ TEST_P(AcmeStore, OneOfManyBeginChallengesStarts) {
     const acme::AuthorizationId id = Place(account.id).authorizations[0].id;
     EXPECT_EQ(1, CountWinners(kRacers, [&](int i) {
                 const auto type = i % 2 == 0 ? ChallengeType::kHttp01 : ChallengeType::kDns01;
-                const auto outcome = store().BeginChallenge(id, type, now());
+                const auto outcome = store().BeginChallenge(id, type, {}, now());
                 return outcome.ok() && outcome->started;
               }));
   }

@@ -29,7 +29,7 @@ class AcmeStore : public BackendTest {
     return store().CreateOrder(make_.NewOrder(account, name)).value();
   }
   void Validate(const acme::AuthorizationId& id) {
-    ASSERT_OK(store().BeginChallenge(id, ChallengeType::kDns01, now()));
+    ASSERT_OK(store().BeginChallenge(id, ChallengeType::kDns01, {}, now()));
     ASSERT_OK(store().FinishChallenge(id, acme::Proof{}, now()));
   }
   acme::OrderView PlaceReady(const acme::AccountId& account,
@@ -40,7 +40,7 @@ class AcmeStore : public BackendTest {
   }
   acme::OrderView PlaceProcessing(const acme::AccountId& account) {
     acme::OrderView view = PlaceReady(account);
-    EXPECT_OK(store().BeginFinalize(view.order.id, now()));
+    EXPECT_OK(store().BeginFinalize(view.order.id, {}, now()));
     return view;
   }
   OrderStatus StatusOfOrder(const acme::OrderId& id, Time at) {
@@ -246,7 +246,7 @@ TEST_P(AcmeStore, ListOrdersPagesNewestFirstAndHidesInvalidOnes) {
       continue;
     }
     const acme::AuthorizationId id = request.authorizations[0].id;
-    ASSERT_OK(store().BeginChallenge(id, ChallengeType::kHttp01, now()));
+    ASSERT_OK(store().BeginChallenge(id, ChallengeType::kHttp01, {}, now()));
     ASSERT_OK(store().FinishChallenge(id, Error{Code::kDns, "no"}, now()));
   }
   (void)Place(Register().id);
@@ -269,21 +269,23 @@ TEST_P(AcmeStore, ListOrdersPagesNewestFirstAndHidesInvalidOnes) {
 TEST_P(AcmeStore, Invariant1_BeginFinalizeSucceedsOnceAndOnlyWhenReady) {
   const acme::Account account = Register();
   const acme::OrderView view = Place(account.id);
-  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(view.order.id, now()));
+  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(view.order.id, {}, now()));
   EXPECT_FALSE(store().FindOrder(view.order.id)->order.finalizing);
   Validate(view.authorizations[0].id);
-  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(view.order.id, now() + Seconds(3600)));
-  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(view.order.id, now() + Seconds(1800)));
-  EXPECT_OK(store().BeginFinalize(view.order.id, now()));
-  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(view.order.id, now()));
-  EXPECT_FAILS(Code::kNotFound, store().BeginFinalize("nothing", now()));
+  EXPECT_FAILS(Code::kOrderNotReady,
+               store().BeginFinalize(view.order.id, {}, now() + Seconds(3600)));
+  EXPECT_FAILS(Code::kOrderNotReady,
+               store().BeginFinalize(view.order.id, {}, now() + Seconds(1800)));
+  EXPECT_OK(store().BeginFinalize(view.order.id, {}, now()));
+  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(view.order.id, {}, now()));
+  EXPECT_FAILS(Code::kNotFound, store().BeginFinalize("nothing", {}, now()));
 }
 
 TEST_P(AcmeStore, Invariant1_BeginFinalizeNeedsAValidAccount) {
   const acme::Account account = Register();
   const acme::OrderView view = PlaceReady(account.id);
   ASSERT_OK(store().DeactivateAccount(account.id));
-  EXPECT_FAILS(Code::kAccountInactive, store().BeginFinalize(view.order.id, now()));
+  EXPECT_FAILS(Code::kAccountInactive, store().BeginFinalize(view.order.id, {}, now()));
   EXPECT_FALSE(store().FindOrder(view.order.id)->order.finalizing);
 }
 
@@ -291,7 +293,7 @@ TEST_P(AcmeStore, Invariant2_FinishOrderSettlesAProcessingOrderOnce) {
   const acme::Account account = Register();
   const acme::OrderView ready = PlaceReady(account.id);
   EXPECT_FAILS(Code::kConflict, store().FinishOrder(ready.order.id, make_.NewSerial()));
-  ASSERT_OK(store().BeginFinalize(ready.order.id, now()));
+  ASSERT_OK(store().BeginFinalize(ready.order.id, {}, now()));
   const ca::Serial serial = make_.NewSerial();
   ASSERT_OK(store().FinishOrder(ready.order.id, serial));
   EXPECT_FAILS(Code::kConflict, store().FinishOrder(ready.order.id, make_.NewSerial()));

@@ -52,6 +52,41 @@ class AcmeObjects {
     return NewOrder(account, {{acme::Identifier::Type::kDns, name}});
   }
 
+  // For a name in the agents zone: one authorization, with a drop.
+  acme::NewOrder NewAgentOrder(const acme::Account& account, const std::string& name) {
+    acme::NewOrder request = NewOrder(account.id, name);
+    acme::Authorization& authorization = request.authorizations.front();
+    authorization.offered = {acme::ChallengeType::kAgentAttest01, acme::ChallengeType::kDns01};
+    authorization.drop_key = Sha256(AsBytes(authorization.token + "." + account.thumbprint));
+    return request;
+  }
+
+  // Evidence that nobody has seen before.
+  acme::Attestation NewAttestation(const ca::Agent& agent) {
+    return {.agent = agent.id,
+            .agent_version = agent.version,
+            .format = "jwt",
+            .source = "cluster",
+            .level = 3,
+            .key_bound = true,
+            .key = Sha256(AsBytes(NewId())),
+            .evidence_hash = Sha256(AsBytes(NewId())),
+            .replay_id = "https://issuer.example.test " + NewId(),
+            .verified_at = now_,
+            .claims = {{"sub", {"system:serviceaccount:prod:web"}}, {"aud", {"one", "two"}}},
+            .components = {{.kind = ca::ComponentKind::kImage,
+                            .hash_algorithm = "sha256",
+                            .digest = ToBytes(Sha256({})),
+                            .basis = ca::Basis::kSigned}}};
+  }
+  acme::Grant NewGrant(const ca::Agent& agent) {
+    return {.key_id = NewId(),
+            .mac_key = ToBytes(Sha256(AsBytes(NewId()))),
+            .attestation = NewAttestation(agent),
+            .created_at = now_,
+            .expires_at = now_ + Seconds(600)};
+  }
+
  private:
   acme::Authorization NewAuthorization(const acme::Order& order, acme::Identifier identifier) {
     const bool wildcard = identifier.value.starts_with("*.");

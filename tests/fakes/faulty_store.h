@@ -116,8 +116,9 @@ class FaultyStore final : public acme::Store {
     return plan_.Run("FindAuthorization", [&] { return inner_.FindAuthorization(id); });
   }
   Result<Started> BeginChallenge(const acme::AuthorizationId& id, acme::ChallengeType type,
-                                 Time now) override {
-    return plan_.Run("BeginChallenge", [&] { return inner_.BeginChallenge(id, type, now); });
+                                 std::string_view payload, Time now) override {
+    return plan_.Run("BeginChallenge",
+                     [&] { return inner_.BeginChallenge(id, type, payload, now); });
   }
   Status RecordRetry(const acme::AuthorizationId& id, const Error& error) override {
     return plan_.Run("RecordRetry", [&] { return inner_.RecordRetry(id, error); });
@@ -125,6 +126,24 @@ class FaultyStore final : public acme::Store {
   Status FinishChallenge(const acme::AuthorizationId& id, const Result<acme::Proof>& outcome,
                          Time now) override {
     return plan_.Run("FinishChallenge", [&] { return inner_.FinishChallenge(id, outcome, now); });
+  }
+  Result<acme::PendingValidation> FindByDropKey(const acme::Identifier& identifier,
+                                                const Sha256Digest& nonce) override {
+    return plan_.Run("FindByDropKey", [&] { return inner_.FindByDropKey(identifier, nonce); });
+  }
+  Status RecordDrop(const acme::AuthorizationId& id, const acme::Attestation& attestation,
+                    Time now) override {
+    return plan_.Run("RecordDrop", [&] { return inner_.RecordDrop(id, attestation, now); });
+  }
+  Result<std::vector<acme::AttestationRecord>> ListAttestations(
+      const acme::AttestationFilter& filter) override {
+    return plan_.Run("ListAttestations", [&] { return inner_.ListAttestations(filter); });
+  }
+  Status RecordGrant(const acme::Grant& grant) override {
+    return plan_.Run("RecordGrant", [&] { return inner_.RecordGrant(grant); });
+  }
+  Result<acme::Grant> FindGrant(std::string_view key_id) override {
+    return plan_.Run("FindGrant", [&] { return inner_.FindGrant(key_id); });
   }
   Result<acme::Authorization> DeactivateAuthorization(const acme::AuthorizationId& id,
                                                       Time now) override {
@@ -140,11 +159,21 @@ class FaultyStore final : public acme::Store {
     return plan_.Run("HoldsAuthorizations",
                      [&] { return inner_.HoldsAuthorizations(id, identifiers, now); });
   }
-  Status BeginFinalize(const acme::OrderId& id, Time now) override {
-    return plan_.Run("BeginFinalize", [&] { return inner_.BeginFinalize(id, now); });
+  Status BeginFinalize(const acme::OrderId& id, const acme::FinalizeGuard& guard,
+                       Time now) override {
+    return plan_.Run("BeginFinalize", [&] { return inner_.BeginFinalize(id, guard, now); });
   }
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override {
     return plan_.Run("FinishOrder", [&] { return inner_.FinishOrder(id, outcome); });
+  }
+  Status DecideApproval(const acme::OrderId& id, acme::Decision decision, const std::string& by,
+                        const std::string& reason, Time now) override {
+    return plan_.Run("DecideApproval",
+                     [&] { return inner_.DecideApproval(id, decision, by, reason, now); });
+  }
+  Result<std::vector<acme::ApprovalRecord>> ListApprovals(bool all, std::string_view after,
+                                                          size_t limit) override {
+    return plan_.Run("ListApprovals", [&] { return inner_.ListApprovals(all, after, limit); });
   }
   Result<std::vector<acme::OrderId>> ListProcessingOrders() override {
     return plan_.Run("ListProcessingOrders", [&] { return inner_.ListProcessingOrders(); });

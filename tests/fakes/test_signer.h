@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -67,6 +68,7 @@ class TestSigner final : public ca::Signer {
   }
   Result<Bytes> Sign(ByteView message) override {
     ++calls_;
+    if (on_sign_) std::exchange(on_sign_, nullptr)();
     Bytes bytes = ToBytes(message);
     switch (fault_.load()) {
       case SignerFault::kUnavailable:
@@ -85,6 +87,8 @@ class TestSigner final : public ca::Signer {
   }
 
   void Fail(SignerFault fault) { fault_ = fault; }
+  // What happens elsewhere just before the next signature. Set while nobody signs.
+  void OnSign(std::function<void()> happens) { on_sign_ = std::move(happens); }
   int calls() const { return calls_; }
   EVP_PKEY* key() const { return key_.get(); }
 
@@ -108,6 +112,7 @@ class TestSigner final : public ca::Signer {
   const TestKey type_;
   std::atomic<SignerFault> fault_{SignerFault::kNone};
   std::atomic<int> calls_{0};
+  std::function<void()> on_sign_;
 };
 
 }  // namespace agentca::fakes

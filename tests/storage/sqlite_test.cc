@@ -8,63 +8,11 @@
 #include <thread>
 
 #include "storage/sqlite_schema.h"
-#include "tests/contract/backends.h"
-#include "tests/fakes/acme_objects.h"
-#include "tests/fakes/child_process.h"
-#include "tests/fakes/temporary_directory.h"
 #include "tests/fakes/test_issuer.h"
+#include "tests/storage/sqlite_fixture.h"
 
 namespace agentca::storage {
 namespace {
-
-using contract::FailsWith;
-using contract::IsOk;
-
-class Sqlite : public testing::Test {
- protected:
-  std::unique_ptr<Backend> Open(const SqliteOptions& options = {}) {
-    auto opened = OpenSqlite(file_, OpenMode::kCreate, options);
-    EXPECT_TRUE(IsOk(opened));
-    return *std::move(opened);
-  }
-  // Another user of the same file, as the sqlite3 program would be.
-  void Execute(const char* sql) {
-    auto connection = Connection::Open(file_, Connection::Access::kWrite, {});
-    ASSERT_TRUE(IsOk(connection));
-    ASSERT_TRUE(IsOk((*connection)->Execute(sql)));
-  }
-  acme::Account Register(Backend& backend) {
-    acme::Account account = make_.NewAccount();
-    EXPECT_TRUE(IsOk(backend.acme().CreateAccount({account})));
-    return account;
-  }
-  int64_t RootPageOf(const char* table) {
-    auto connection = Connection::Open(file_, Connection::Access::kRead, {}).value();
-    Query row(*connection, "SELECT rootpage FROM sqlite_schema WHERE name = ?", table);
-    EXPECT_TRUE(row.Next().value());
-    return row.Int(0);
-  }
-  fakes::ChildProcess Worker(std::vector<std::string> arguments) {
-    const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    arguments.insert(arguments.begin(),
-                     {(program / "store_worker").string(), "sqlite:" + file_.string()});
-    return fakes::ChildProcess(std::move(arguments));
-  }
-  mode_t ModeOf(const std::string& suffix) {
-    struct stat found {};
-    EXPECT_EQ(::stat((file_.string() + suffix).c_str(), &found), 0) << suffix;
-    return found.st_mode & 0777U;
-  }
-  void Overwrite(std::streamoff offset, size_t size) {
-    std::fstream out(file_, std::ios::binary | std::ios::in | std::ios::out);
-    out.seekp(offset);
-    out << std::string(size, '\x5a');
-  }
-
-  fakes::TemporaryDirectory directory_;
-  const std::filesystem::path file_ = directory_ / "ca.sqlite";
-  fakes::AcmeObjects make_;
-};
 
 // ---- Opening -----------------------------------------------------------------------------------
 
@@ -74,7 +22,7 @@ TEST_F(Sqlite, ANewFileBelongsToItsOwnerAlone) {
   EXPECT_EQ(ModeOf(""), 0600U);
   EXPECT_EQ(ModeOf("-wal"), 0600U);
   EXPECT_EQ(ModeOf("-shm"), 0600U);
-  EXPECT_EQ(backend->Describe(), "sqlite:" + file_.string() + ", schema 2");
+  EXPECT_EQ(backend->Describe(), "sqlite:" + file_.string() + ", schema 4");
 }
 
 TEST_F(Sqlite, OpenNamesWhatIsWrongWithAUri) {
@@ -127,10 +75,7 @@ TEST_F(Sqlite, AMigratedFileKnowsTheKeysOfItsCertificates) {
           issuer.issuer->id(), issued[static_cast<size_t>(index)].serial, reason, now)));
     }
   }
-  // What schema 2 added, taken off again.
-  Execute(
-      "DROP INDEX certificate_body_key; DROP TABLE compromised_key; "
-      "ALTER TABLE certificate_body DROP COLUMN spki_sha256; PRAGMA user_version = 1");
+  DowngradeTo(1);
   const auto backend = Open();
   const auto history_of = [&](size_t i) {
     return backend->certificates().HistoryOf(issued[i].key.spki_sha256()).value();
@@ -210,7 +155,7 @@ TEST_F(Sqlite, ValuesThatCannotBeAreAnError) {
 // ---- Full, busy, away --------------------------------------------------------------------------
 
 TEST_F(Sqlite, AFullFileRefusesWholeVerbsAndKeepsTheRest) {
-  const auto backend = Open({.max_pages = 40});
+  const auto backend = Open({.max_pages = 80});
   const acme::Account account = Register(*backend);
   std::vector<acme::OrderId> placed;
   acme::NewOrder order = make_.NewOrder(account.id, "a.example");

@@ -94,3 +94,17 @@ sign p256_other_key p256 N K.other
 sign p256_stale p256 N.stale K
 cat N K >signed
 openssl dgst -sha256 -sign p256.key -out "$out/p256_no_context.sig" signed
+
+# ---- Seeds for fuzzing: the bodies of drops ------------------------------------------------------
+corpus=$out/../../fuzz/corpus/evidence_statement
+mkdir -p "$corpus"
+b64url() { basenc --base64url --wrap=0 "$1" | tr -d '='; }
+for name in p256 p384 ed25519 rsa bounded; do
+  printf '{"fmt":"x5c","evidence":"%s","chain":["%s","%s"],"spki":"%s"}' "$(b64url "$out/$name.sig")" \
+    "$(b64url "$out/$name.der")" "$(b64url "$out/issuing.der")" "$(b64url "$out/p256.spki")" \
+    >"$corpus/$name"
+done
+printf '{"fmt":"x5c","evidence":"%s","chain":["%s","%s"]}' "$(b64url "$out/p256_unbound.sig")" \
+  "$(b64url "$out/p256.der")" "$(b64url "$out/issuing.der")" >"$corpus/unbound"
+printf '{"fmt":"jwt","evidence":"YQ","spki":"%s","pop":"%s"}' "$(b64url "$out/p256.spki")" \
+  "$(b64url "$out/p256.sig")" >"$corpus/pop"

@@ -2,7 +2,8 @@
 # Makes the tokens and statements in attest/ with Debian's jose command (JWTs as Kubernetes has them,
 # JWT-SVIDs, statements), openssl (digests) and PyJWT (tokens as GitHub Actions has them, EdDSA). The
 # private keys are thrown away: run it again and everything differs but what the tests look at.
-# Time stands still at 1800000000.
+# Needs jose, jq, openssl, python3-jwt and python3-cryptography of Debian 12 or later.
+# Time stands still at 1800000000. Seeds for tests/fuzz are a part of them.
 # shellcheck disable=SC2016  # jq has its own $
 set -eu
 cd "$(dirname "$0")"
@@ -193,7 +194,7 @@ sign statement_many ES256 "$stated" "$(statement '.components = [range(65) as $i
 sign statement_posing ES256 "$stated" "$(statement '.component = {image: "sha256:00"}')"
 
 # ---- Tokens of GitHub Actions, and EdDSA ---------------------------------------------------------
-# The system's own interpreter: PyJWT is Debian's.
+# The system's own interpreter: PyJWT is Debian's (python3-jwt).
 FRESH=$fresh BOUND=$bound OUT=$out NOW=$now /usr/bin/python3 - <<'PYTHON'
 import json
 import os
@@ -222,4 +223,18 @@ for alg, key in keys.items():
                            headers={"kid": alg, "x5t": "eSQ4R5xKwPcxRz7YVzXwKcwS7vE"})
         with open(f"{out}/github_{name.lower()}_{alg}.jwt", "w") as file:
             file.write(token)
+svid = {"aud": os.environ["FRESH"], "exp": now + 300, "sub": "spiffe://example.org/helper"}
+with open(f"{out}/svid_EdDSA.jwt", "w") as file:
+    file.write(jwt.encode(svid, keys["EdDSA"], "EdDSA", headers={"kid": "EdDSA"}))
 PYTHON
+
+# ---- Seeds for fuzzing ---------------------------------------------------------------------------
+corpus=$out/../../fuzz/corpus
+mkdir -p "$corpus/jwt" "$corpus/key_set"
+for name in jwt_fresh_ES256 jwt_fixed jwt_fraction jwt_two_audiences jwt_collision jwt_many_claims \
+  jwt_own_jwk svid_fresh svid_dots statement_unbound statement_jwk statement_posing; do
+  cp "$out/$name.jwt" "$corpus/jwt/$name"
+done
+cp "$out/issuer.jwks" "$corpus/key_set/issuer"
+cp "$out/github.jwks" "$corpus/key_set/github"
+printf '{"keys":[{"kty":"oct","k":"AAAA"}]}' >"$corpus/key_set/symmetric"

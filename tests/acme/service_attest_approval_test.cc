@@ -1,0 +1,117 @@
+// Classes that need a human: orders that wait, and what becomes of them.
+#include "tests/acme/attest_fixture.h"
+
+namespace agentca::acme::testing {
+namespace {
+
+class AttestApproval : public AttestTest {
+ protected:
+  AttestApproval() { Enrol(Class(ca::Degree::kHigh, ca::Degree::kHigh)); }
+  AgentOrder Waiting() {
+    const AgentOrder order = Order(client_);
+    EXPECT_TRUE(Proves(client_, order, HardwareResponse(Of(order, &key_), &key_)));
+    const auto finalized = Finalize(client_, order.url, fakes::MakeCsr(key_, {kName}));
+    EXPECT_EQ(Text(finalized, "status"), "processing") << finalized.body;
+    EXPECT_EQ(fakes::HeaderOf(finalized, "Retry-After"), "15");
+    return order;
+  }
+  void Decide(const AgentOrder& order, Decision decision, const std::string& reason = "") {
+    ASSERT_TRUE(store_.DecideApproval(IdOf(order), decision, "alice", reason, clock_.Now()).ok());
+  }
+  std::string StatusOfOrder(const AgentOrder& order) { return Text(Get(client_, order.url), "status"); }
+  Client client_ = Register();
+  fakes::TestSigner key_;
+};
+
+TEST_F(AttestApproval, NothingIsSignedBeforeSomebodyAgrees) {
+  const int signatures = issuer_.signer->calls();
+  const AgentOrder order = Waiting();
+  EXPECT_EQ(issuer_.signer->calls(), signatures);
+  EXPECT_EQ(service_->Decided(IdOf(order)).error().code, Code::kConflict);
+  EXPECT_EQ(StatusOfOrder(order), "processing");
+  const auto asked = store_.ListApprovals(false, "", 10);
+  ASSERT_EQ(asked->size(), 1U);
+  EXPECT_EQ(asked->front().approval.agent, (ca::AgentId{"acme", "planner"}));
+}
+
+TEST_F(AttestApproval, GrantedItIsIssued) {
+  const AgentOrder order = Waiting();
+  clock_.Advance(Seconds(3600));  // people take their time; the evidence was fresh when asked
+  Decide(order, Decision::kGranted);
+  EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+  EXPECT_EQ(StatusOfOrder(order), "valid");
+  EXPECT_EQ(Issued(order).key, key_.public_key());
+  EXPECT_EQ(service_->Decided(IdOf(order)).error().code, Code::kConflict);
+}
+
+TEST_F(AttestApproval, DeniedItFailsWithTheReason) {
+  const AgentOrder order = Waiting();
+  Decide(order, Decision::kDenied, "not on a Friday");
+  EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+  EXPECT_EQ(StatusOfOrder(order), "invalid");
+  EXPECT_EQ(ErrorOf(Get(client_, order.url)),
+            "unauthorized: the approval was denied: not on a Friday");
+  EXPECT_EQ(certificates_.FindByReference(IdOf(order)).error().code, Code::kNotFound);
+}
+
+TEST_F(AttestApproval, AnAgentSuspendedSinceTheDecisionGetsNothing) {
+  const AgentOrder order = Waiting();
+  Decide(order, Decision::kGranted);
+  Set(ca::AgentStatus::kSuspended);
+  EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+  EXPECT_EQ(StatusOfOrder(order), "invalid");
+  EXPECT_EQ(ErrorOf(Get(client_, order.url)),
+            "unauthorized: agent acme/planner is suspended");
+}
+
+TEST_F(AttestApproval, WhatWasAgreedToIsNotIssuedForAChangedRegistration) {
+  const AgentOrder order = Waiting();
+  ca::Agent agent = Registered();
+  agent.scopes = {"everything"};
+  ASSERT_TRUE(registry_.ChangeAgent(agent, by_).ok());
+  Decide(order, Decision::kGranted);
+  EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+  EXPECT_EQ(StatusOfOrder(order), "invalid");
+}
+
+TEST_F(AttestApproval, ADeactivatedAccountGetsNothing) {
+  const AgentOrder order = Waiting();
+  ASSERT_TRUE(store_.DeactivateAccount(client_.kid.substr((kBase + "/acme/account/").size())).ok());
+  Decide(order, Decision::kGranted);
+  EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+  EXPECT_TRUE(store_.FindOrder(IdOf(order))->order.error.has_value());
+}
+
+TEST_F(AttestApproval, WaitsOnWhileTheKeyIsAway) {
+  const AgentOrder order = Waiting();
+  Decide(order, Decision::kGranted);
+  keys_.SetHealthy(false);
+  EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+  EXPECT_EQ(StatusOfOrder(order), "processing");
+  keys_.SetHealthy(true);
+  EXPECT_TRUE(Settles(client_, order.url, "valid"));
+}
+
+TEST_F(AttestApproval, ARestartLeavesWhatWaitsAndDoesWhatIsDecided) {
+  const AgentOrder waiting = Waiting();
+  const AgentOrder granted = Waiting();
+  const AgentOrder denied = Waiting();
+  Decide(granted, Decision::kGranted);
+  Decide(denied, Decision::kDenied);
+  Serve();
+  ASSERT_TRUE(service_->Recover().ok());
+  EXPECT_EQ(StatusOfOrder(waiting), "processing");
+  EXPECT_TRUE(Settles(client_, granted.url, "valid"));
+  EXPECT_TRUE(Settles(client_, denied.url, "invalid"));
+  Decide(waiting, Decision::kGranted);
+  EXPECT_TRUE(service_->Decided(IdOf(waiting)).ok());
+  EXPECT_EQ(StatusOfOrder(waiting), "valid");
+}
+
+TEST_F(AttestApproval, OfAnOrderThatAsksForNoneThereIsNone) {
+  EXPECT_EQ(service_->Decided("nothing").error().code, Code::kNotFound);
+  EXPECT_EQ(service_->Decided(IdOf(Order(client_))).error().code, Code::kNotFound);
+}
+
+}  // namespace
+}  // namespace agentca::acme::testing
