@@ -11,7 +11,6 @@
 namespace agentca::cli {
 namespace {
 
-constexpr std::string_view kPopContext{"agent-attest-01\0", 16};
 constexpr int kTries = 4;  // while the CA says 503: the keys of an issuer are out of reach
 constexpr int kLongestPause = 20;  // seconds
 
@@ -103,15 +102,6 @@ Status CheckPossible(const Wanted& wanted, std::string_view format) {
   return {};
 }
 
-// "pop": the certificate key's signature over "agent-attest-01\0" ‖ N ‖ K.
-Result<Bytes> ProvePossession(ca::Signer& key, const Demand& demand) {
-  Bytes message = ToBytes(AsBytes(kPopContext));
-  const Sha256Digest& bound = key.public_key().spki_sha256();
-  message.insert(message.end(), demand.nonce.begin(), demand.nonce.end());
-  message.insert(message.end(), bound.begin(), bound.end());
-  return key.Sign(message);
-}
-
 // The members of the response to the challenge; the caller adds its own and ends the object.
 Status WriteStatement(const AttestPlan& plan, const Demand& demand, const Collected& collected,
                       acme::JsonWriter& json) {
@@ -122,7 +112,7 @@ Status WriteStatement(const AttestPlan& plan, const Demand& demand, const Collec
     json.EndArray();
   }
   if (plan.certificate_key != nullptr) {
-    AGENTCA_ASSIGN(const Bytes pop, ProvePossession(*plan.certificate_key, demand));
+    AGENTCA_ASSIGN(const Bytes pop, plan.certificate_key->Sign(MessageFor(demand)));
     json.Member("spki", ToBase64Url(plan.certificate_key->public_key().spki()));
     json.Member("pop", ToBase64Url(pop));
   }

@@ -41,6 +41,13 @@ Result<HookCall> WhatToProve(const Settings& settings) {
   return HookCall{HookCall::Action::kProve, {{std::move(name), *nonce}}};
 }
 
+// Null when none is to be bound.
+Result<std::unique_ptr<ca::Signer>> CertificateKey(const Settings& settings) {
+  if (settings.Given("certificate-key")) return ReadAgentKey(settings.Text("certificate-key"));
+  if (settings.Given("tpm-key")) return OpenTpmKey(settings.Text("tpm-key"));
+  return std::unique_ptr<ca::Signer>();
+}
+
 Result<int> RunPrint(const Settings& settings, const AttestPlan& plan, Time now) {
   Demand demand{.audience = settings.Text("audience"), .nonce = {}, .key = {}, .now = now};
   if (demand.audience.empty()) return Error{Code::kMalformed, "--print needs --audience URL"};
@@ -97,10 +104,7 @@ Result<int> RunAttest(const Settings& settings) {
   const Deadline deadline(*limit, "attest");
   OpenSslRandom random;
   AGENTCA_ASSIGN(const auto collector, MakeCollector(settings, random));
-  std::unique_ptr<ca::Signer> key;
-  if (settings.Given("certificate-key")) {
-    AGENTCA_ASSIGN(key, ReadAgentKey(settings.Text("certificate-key")));
-  }
+  AGENTCA_ASSIGN(const auto key, CertificateKey(settings));
   AttestPlan plan{"", settings.Text("ca-file"), *collector, key.get()};
   const Time now = SystemClock().Now();
   if (settings.Flag("print")) return RunPrint(settings, plan, now);

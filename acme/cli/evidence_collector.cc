@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <array>
 
+#include "acme/attest/format.h"
+#include "acme/cli/pem.h"
+
 namespace agentca::cli {
 namespace {
 
-constexpr std::array<std::string_view, 8> kWays{
-    "token-file",  "token-command", "from-kubernetes", "from-github",
-    "from-gcp",    "from-spiffe",   "statement",       "attester-chain"};
+namespace attest = acme::attest;
+
+constexpr std::array<std::string_view, 9> kWays{
+    "token-file",  "token-command", "from-kubernetes", "from-github",   "from-gcp",
+    "from-spiffe", "statement",     "attester-chain",  "tpm-ak"};
 
 // The one way that was asked for.
 Result<std::string_view> WayOf(const Settings& settings) {
@@ -31,6 +36,24 @@ std::vector<std::string> SpiffeCommand(const Settings& settings) {
   return command;
 }
 
+attest::Expectation ExpectationOf(const Demand& demand) {
+  return {.audience = demand.audience,
+          .nonce = demand.nonce,
+          .key = demand.key ? &*demand.key : nullptr,
+          .now = demand.now};
+}
+
+Result<std::unique_ptr<Collector>> TpmCollectorOf(const Settings& settings) {
+  std::vector<Bytes> chain;
+  if (settings.Given("tpm-chain")) {
+    AGENTCA_ASSIGN(chain, ReadCertificates(settings.Text("tpm-chain")));
+  }
+  return MakeTpmCollector({.attestation_key = settings.Text("tpm-ak"),
+                           .key_id = settings.Text("attester-key-id"),
+                           .certificate_key = settings.Text("tpm-key")},
+                          settings.Text("tpm-pcrs"), std::move(chain));
+}
+
 Result<std::string> AttesterKey(const Settings& settings) {
   std::string file = settings.Text("attester-key");
   if (file.empty()) return Error{Code::kMalformed, "--attester-key FILE is required"};
@@ -39,16 +62,15 @@ Result<std::string> AttesterKey(const Settings& settings) {
 
 }  // namespace
 
-std::string AudienceFor(const Demand& demand) {
-  Sha256Digest bound = demand.nonce;
-  if (demand.key) {
-    Bytes both(demand.nonce.begin(), demand.nonce.end());
-    const Sha256Digest& key = demand.key->spki_sha256();
-    both.insert(both.end(), key.begin(), key.end());
-    bound = Sha256(both);
-  }
-  return demand.audience + "#" + ToBase64Url(bound);
+Sha256Digest BoundNonceFor(const Demand& demand) {
+  return attest::BoundNonce(ExpectationOf(demand));
 }
+
+std::string AudienceFor(const Demand& demand) {
+  return attest::TokenAudience(ExpectationOf(demand));
+}
+
+Bytes MessageFor(const Demand& demand) { return attest::SignedMessage(ExpectationOf(demand)); }
 
 Result<std::unique_ptr<Collector>> MakeCollector(const Settings& settings, Random& random) {
   AGENTCA_ASSIGN(const std::string_view way, WayOf(settings));
@@ -63,6 +85,7 @@ Result<std::unique_ptr<Collector>> MakeCollector(const Settings& settings, Rando
     return MakeTokenCollector("jwt", TokenFromGcp(settings.Text("gcp-metadata")));
   if (way == "from-spiffe")
     return MakeTokenCollector("jwt-svid", TokenFromSpiffe(SpiffeCommand(settings)));
+  if (way == "tpm-ak") return TpmCollectorOf(settings);
   AGENTCA_ASSIGN(const std::string key, AttesterKey(settings));
   if (way == "statement")
     return MakeStatementCollector(key, settings.Text("attester-key-id"), settings.Text(way),

@@ -12,6 +12,7 @@
 #include "ca/base/clock.h"
 #include "ca/base/random.h"
 #include "ca/public_key.h"
+#include "ca/signer.h"
 
 namespace agentca::cli {
 
@@ -22,8 +23,12 @@ struct Demand {
   std::optional<ca::PublicKey> key;  // of the certificate: K is its spki_sha256
   Time now{};
 };
-// What a token must name as its audience: acme/attest/format.h, TokenAudience.
+// N, or SHA-256(N ‖ K) when a key is to be bound; and what a token must name as its audience
+// (acme/attest/format.h, BoundNonce and TokenAudience).
+Sha256Digest BoundNonceFor(const Demand& demand);
 std::string AudienceFor(const Demand& demand);
+// What x5c evidence and "pop" sign: "agent-attest-01\0" ‖ N ‖ K, without K when none is bound.
+Bytes MessageFor(const Demand& demand);
 
 struct Collected {
   Bytes evidence;
@@ -65,5 +70,16 @@ Result<std::unique_ptr<Collector>> MakeStatementCollector(const std::string& key
                                                           Random& random);
 Result<std::unique_ptr<Collector>> MakeX5cCollector(const std::string& key,
                                                     const std::string& chain);
+
+// tpm_evidence.cc, by tpm2-tools. Objects as those name them: a handle or a context file.
+struct TpmObjects {
+  std::string attestation_key, key_id;
+  std::string certificate_key;  // "" : it is not in the TPM
+};
+// `pcrs`: "sha256:0,7".
+Result<std::unique_ptr<Collector>> MakeTpmCollector(TpmObjects objects, const std::string& pcrs,
+                                                    std::vector<Bytes> chain);
+// The certificate's key in the TPM.
+Result<std::unique_ptr<ca::Signer>> OpenTpmKey(const std::string& object);
 
 }  // namespace agentca::cli

@@ -12,18 +12,7 @@
 namespace agentca::cli {
 namespace {
 
-constexpr std::string_view kContext{"agent-attest-01\0", 16};
 constexpr Seconds kStatementLife{300};
-
-// N, or N ‖ K when a key is to be bound.
-Bytes NonceAndKey(const Demand& demand) {
-  Bytes out(demand.nonce.begin(), demand.nonce.end());
-  if (demand.key) {
-    const Sha256Digest& key = demand.key->spki_sha256();
-    out.insert(out.end(), key.begin(), key.end());
-  }
-  return out;
-}
 
 // Signs "agent-attest-01\0" ‖ N ‖ K; the leaf's key is the certificate key that gets renewed, or the
 // one that vouches for it.
@@ -33,10 +22,7 @@ class X5cCollector final : public Collector {
       : key_(std::move(key)), chain_(std::move(chain)) {}
   std::string_view format() const override { return "x5c"; }
   Result<Collected> Collect(const Demand& demand) override {
-    Bytes message = ToBytes(AsBytes(kContext));
-    const Bytes bound = NonceAndKey(demand);
-    message.insert(message.end(), bound.begin(), bound.end());
-    AGENTCA_ASSIGN(Bytes signature, key_->Sign(message));
+    AGENTCA_ASSIGN(Bytes signature, key_->Sign(MessageFor(demand)));
     return Collected{std::move(signature), chain_};
   }
 

@@ -238,6 +238,16 @@ constexpr Option kOptions[] = {
      "Private key in PEM, for statement and attester-chain."},
     {"attester-key-id", "TEXT", "", kOne, kEvidence, kOnlyAttest, false,
      "Key id (kid) of attester-key in the CA's list of keys."},
+    {"tpm-ak", "OBJECT", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is a quote of a TPM 2.0, by tpm2-tools: its attestation key, a handle or a "
+     "context file. TPM2TOOLS_TCTI says how the TPM is reached."},
+    {"tpm-pcrs", "BANK:PCRS", "sha256:0,1,2,3,4,5,6,7", kOne, kEvidence, kOnlyAttest, false,
+     "PCRs to quote, ascending."},
+    {"tpm-chain", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "Certificates of the attestation key, in PEM, leaf first. Without it the CA knows the key."},
+    {"tpm-key", "OBJECT", "", kOne, kEvidence, kOnlyAttest, false,
+     "The certificate's key in the TPM: it is certified by the attestation key, which makes the "
+     "evidence of level 4."},
     {"certificate-key", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
      "Private key in PEM that the certificate will be for: the evidence is bound to it. Classes "
      "that demand level 3 or 4 need it."},
