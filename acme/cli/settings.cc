@@ -129,12 +129,12 @@ Status Settings::ParseCommandLine(Command command, std::span<const std::string> 
     }
     positionals_ = texts;
   }
-  const std::string_view positional = InfoOf(command).positional;
-  if (positional.starts_with('[')) return {};  // any number of them
-  if (positionals_.size() > (positional.empty() ? 0 : 1))
+  const std::string_view expected = InfoOf(command).positional;
+  if (expected.starts_with('[')) return {};  // any number of them
+  if (positionals_.size() > (expected.empty() ? 0 : 1))
     return Error{Code::kMalformed, "unexpected argument '" + positionals_.back() + "'"};
-  if (positionals_.empty() && !positional.empty())
-    return Error{Code::kMalformed, std::string(positional) + " is required"};
+  if (positionals_.empty() && !expected.empty())
+    return Error{Code::kMalformed, std::string(expected) + " is required"};
   return {};
 }
 
