@@ -216,11 +216,10 @@ class Eat final : public Format {
       const std::vector<ca::EvidenceSource>& sources) const override {
     std::vector<std::string> names;
     const auto envelope = Open(statement.evidence);
-    if (!envelope.ok()) return names;
     for (const ca::EvidenceSource& source : sources) {
-      if (source.format == kName && MayBeFrom(envelope->claims(), source)) {
-        names.push_back(source.name);
-      }
+      if (source.format != kName) continue;
+      // All when it is no token, so that Verify says what is wrong with it.
+      if (!envelope.ok() || MayBeFrom(envelope->claims(), source)) names.push_back(source.name);
     }
     return names;
   }

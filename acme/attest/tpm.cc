@@ -154,12 +154,15 @@ class Tpm final : public Format {
   std::vector<std::string> Candidates(
       const EvidenceStatement& statement,
       const std::vector<ca::EvidenceSource>& sources) const override {
-    std::vector<std::string> names;
+    std::vector<std::string> names, others;
     for (const ca::EvidenceSource& source : sources) {
+      if (source.format != kName) continue;
       const bool has_keys = !source.jwks.empty() || !source.jwks_url.empty();
-      const bool fits = statement.chain.empty() ? has_keys : !source.roots_pem.empty();
-      if (source.format == kName && fits) names.push_back(source.name);
+      const bool could_vouch = statement.chain.empty() ? has_keys : !source.roots_pem.empty();
+      (could_vouch ? names : others).push_back(source.name);
     }
+    // None could: any of them says why in Verify.
+    if (names.empty()) return others;
     return names;
   }
 

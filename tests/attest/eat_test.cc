@@ -173,7 +173,8 @@ TEST_P(EatLevel, CandidatesAreTheSourcesOfItsIssuer) {
   EXPECT_EQ(format_->Candidates(statement, {other, source_, any, jwt}),
             (std::vector<std::string>{"devices", "any"}));
   statement.evidence = Bytes{0x00};
-  EXPECT_TRUE(format_->Candidates(statement, {source_}).empty());
+  EXPECT_EQ(format_->Candidates(statement, {source_, jwt}), std::vector<std::string>{"devices"})
+      << "no token: whoever is asked says so";
 }
 
 TEST_P(EatLevel, CutOffAnywhereIsATypedError) {

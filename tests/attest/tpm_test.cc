@@ -370,6 +370,9 @@ TEST_F(TpmTest, CandidatesAreSourcesThatCouldVouch) {
   statement.chain = {Tpm("ak.der")};
   EXPECT_EQ(format_->Candidates(statement, {source_, registered, eat}),
             std::vector<std::string>{"tpms"});
+  EXPECT_EQ(format_->Candidates(statement, {registered, eat}),
+            std::vector<std::string>{"registered"})
+      << "none could: it says why";
 }
 
 TEST_F(TpmTest, TheLibraryKeepsQuiet) {
