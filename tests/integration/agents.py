@@ -109,10 +109,8 @@ class World:
     def __init__(self, directory, challenges, issuer, serve=(), init=()):
         self.directory = Path(directory)
         self.issuer = issuer
-        self.admin_port = free_port()
         self.ca = AgentCa(self.directory / "ca", challenges,
-                          init=["--agents-zone", ZONE, "--admin-listen",
-                                f"127.0.0.1:{self.admin_port}", *init], serve=serve)
+                          init=["--agents-zone", ZONE, *init], serve=serve)
         self.ca.start()
         self.add_source("platform", "--format", "jwt", "--issuer", issuer.url, "--jwks",
                         f"{issuer.url}/jwks", "--jwks-ca", issuer.ca_file)
