@@ -35,7 +35,8 @@ TEST_F(AttestChallenge, StaysPendingWhenTheResponseCannotBeRead) {
        {R"({"fmt":"jwt"})", R"({"evidence":"AAAA"})", R"({"fmt":"jwt","evidence":"A=A"})",
         R"({"fmt":"jwt","evidence":""})", R"({"fmt":3,"evidence":"AAAA"})",
         R"({"fmt":"nitro","evidence":"AAAA"})", R"({"fmt":"jwt","evidence":"AAAA","spki":"AA"})",
-        R"({"fmt":"jwt","evidence":"AAAA","pop":"AA"})", R"(["fmt"])"}) {
+        R"({"fmt":"jwt","evidence":"AAAA","pop":"AA"})", R"(["fmt"])",
+        R"({"fmt":"jwt","evidence":"AAAA"})", R"({"fmt":"tpm","evidence":"AAAA"})"}) {
     EXPECT_EQ(Problem(Post(client_, order.challenge, response)), "400 malformed") << response;
   }
   EXPECT_EQ(Text(Get(client_, order.challenge), "status"), "pending");
