@@ -79,6 +79,10 @@ Result<Issuable> IssuableForAgent(const Context& context, const OrderView& view,
   }
   if (!agent.ok()) return std::move(agent).error();
   AGENTCA_TRY(context.agents->attestor.Recheck(*agent, *attestation, now));
+  if (agent->version != attestation->agent_version) {
+    return Error{Code::kUnauthorized, "the registration of agent " + agent->id.ToString() +
+                                          " changed since the evidence; make a new order"};
+  }
   AGENTCA_TRY(CheckKey(*attestation, csr));
 
   const ca::PolicyRow& row = parts.policy.RowFor(agent->agent_class, agent->profile);

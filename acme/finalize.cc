@@ -124,6 +124,10 @@ void IssueAndSettle(Context& context, const Issuable& issuable, const OrderView&
   context.settlement.Conclude(id, error.code == Code::kUnavailable ? InterruptedOrder() : error);
 }
 
+Error ExpiredApproval() {
+  return {Code::kUnauthorized, "the order expired before anybody agreed to it"};
+}
+
 Error Denied(const Approval& approval) {
   const std::string why = approval.reason.empty() ? "" : ": " + approval.reason;
   return {Code::kUnauthorized, "the approval was denied" + why};
@@ -137,9 +141,24 @@ Result<bool> WasTried(Context& context, const OrderId& id) {
   return record.error();
 }
 
+// What BeginFinalize had looked at and time may have changed since, beside the agent.
+Status CheckStillOrdered(Context& context, const Order& order, Time now) {
+  if (now >= order.expires_at) return ExpiredApproval();
+  AGENTCA_ASSIGN(const Account account, context.memory.store.FindAccount(order.account_id));
+  if (account.status == AccountStatus::kValid) return {};
+  return Error{Code::kUnauthorized, "the account was deactivated"};
+}
+
 Status SettleClaimed(Context& context, const OrderView& view, Time now) {
   const OrderId& id = view.order.id;
   const Approval& approval = *view.order.approval;
+  if (approval.decision == Decision::kWaiting) {
+    if (now >= view.order.expires_at) {
+      context.settlement.Finish(id, ExpiredApproval());
+      return {};
+    }
+    return Error{Code::kConflict, "nobody has decided about the order"};
+  }
   if (approval.decision == Decision::kDenied) {
     context.settlement.Finish(id, Denied(approval));
     return {};
@@ -152,7 +171,9 @@ Status SettleClaimed(Context& context, const OrderView& view, Time now) {
   if (!context.authority.keys.Healthy()) {
     return Error{Code::kUnavailable, "the issuing key cannot be used now"};
   }
-  auto issuable = CheckCsr(context, view, approval.csr, now);
+  Status holds = CheckStillOrdered(context, view.order, now);
+  auto issuable = holds.ok() ? CheckCsr(context, view, approval.csr, now)
+                             : Result<Issuable>(std::move(holds).error());
   if (issuable.ok()) {
     IssueAndSettle(context, *issuable, view, now);
     return {};

@@ -24,8 +24,8 @@ Result<http::Response> HandleFinalize(Context& context, const VerifiedRequest& r
 // nobody has decided, or the order is settled.
 Status CheckDecided(Context& context, const OrderId& id);
 // An order that a human has decided: issued, after all that finalize looks at was looked at again,
-// or failed. kUnavailable: store or key are away, nothing has happened, try again. Otherwise the
-// order is settled, or being so.
+// or failed; and one that expired while it waited fails. kUnavailable: store or key are away,
+// nothing has happened, try again. kConflict: it waits. Otherwise the order is settled, or being so.
 Status SettleDecided(Context& context, const OrderId& id, Time now);
 
 }  // namespace agentca::acme

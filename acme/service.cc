@@ -51,9 +51,8 @@ class Service::Core {
         settlement_.Claim(id);
         settlement_.Conclude(id, InterruptedOrder());
         ++settled;
-      } else if (view.order.approval->decision != Decision::kWaiting) {
-        AGENTCA_TRY(Decided(id));
-        ++settled;
+      } else {
+        Pursue(id, kFirstPause);  // decided, or expired meanwhile; else it waits on
       }
     }
     if (settled != 0) {

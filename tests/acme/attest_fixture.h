@@ -104,8 +104,8 @@ class AttestTest : public ServiceTest {
     EXPECT_TRUE(put.ok()) << put.error().detail;
   }
   ca::EvidenceSource Source(const std::string& name) {
-    const auto sources = registry_.ListSources().value();
-    for (const auto& each : sources) {
+    const auto sources = registry_.ListSources();
+    for (const auto& each : *sources) {
       if (each.name == name) return each;
     }
     ADD_FAILURE() << name;
@@ -279,8 +279,8 @@ class AttestTest : public ServiceTest {
   // What the history says of drift, "" if nothing.
   std::string Drift() {
     std::string out;
-    const auto history = registry_.AgentHistory({"acme", "planner"}, 0, 100).value();
-    for (const auto& event : history) {
+    const auto history = registry_.AgentHistory({"acme", "planner"}, 0, 100);
+    for (const auto& event : *history) {
       if (event.what == "drift") out += event.detail + "\n";
     }
     return out;

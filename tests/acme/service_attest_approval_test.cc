@@ -108,6 +108,19 @@ TEST_F(AttestApproval, ARestartLeavesWhatWaitsAndDoesWhatIsDecided) {
   EXPECT_EQ(StatusOfOrder(waiting), "valid");
 }
 
+TEST_F(AttestApproval, NobodyAgreesToAnOrderThatExpired) {
+  const AgentOrder granted = Waiting();
+  const AgentOrder forgotten = Waiting();
+  clock_.Advance(policy_.order_lifetime);
+  Decide(granted, Decision::kGranted);
+  EXPECT_TRUE(service_->Decided(IdOf(granted)).ok());
+  EXPECT_EQ(ErrorOf(Get(client_, granted.url)),
+            "unauthorized: the order expired before anybody agreed to it");
+  Serve();
+  ASSERT_TRUE(service_->Recover().ok());
+  EXPECT_TRUE(Settles(client_, forgotten.url, "invalid"));
+}
+
 TEST_F(AttestApproval, OfAnOrderThatAsksForNoneThereIsNone) {
   EXPECT_EQ(service_->Decided("nothing").error().code, Code::kNotFound);
   EXPECT_EQ(service_->Decided(IdOf(Order(client_))).error().code, Code::kNotFound);

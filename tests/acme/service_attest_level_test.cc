@@ -95,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
             {Degree::kHigh, Degree::kHigh, Degree::kLow, ca::Lifespan::kSession},
             "", 4, true, Seconds(3600)},
         Row{"AnnualHsm", {}, "annual-hsm", 4, false, Seconds(365 * 86400)}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace
 }  // namespace agentca::acme::testing
