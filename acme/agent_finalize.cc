@@ -30,8 +30,8 @@ Result<const ca::Profile*> ProfileOf(const Agents& parts, const ca::Agent& agent
 Status CheckKey(const Attestation& attestation, const ca::Csr& csr) {
   if (!attestation.key || *attestation.key == csr.key.spki_sha256()) return {};
   return Error{Code::kBadCsr, "the CSR's key (SHA-256 " + ToHex(csr.key.spki_sha256()) +
-                                  ") is not the attested key (SHA-256 " +
-                                  ToHex(*attestation.key) + ")"};
+                                  ") is not the attested key (SHA-256 " + ToHex(*attestation.key) +
+                                  ")"};
 }
 
 ca::AgentProof CertifiedProof(const Attestation& attestation) {
@@ -66,8 +66,8 @@ bool IsForAgent(const Context& context, const OrderView& view) {
   return std::any_of(view.authorizations.begin(), view.authorizations.end(), in_zone);
 }
 
-Result<Issuable> IssuableForAgent(const Context& context, const OrderView& view,
-                                  const ca::Csr& csr, const Bytes& csr_der, Time now) {
+Result<Issuable> IssuableForAgent(const Context& context, const OrderView& view, const ca::Csr& csr,
+                                  const Bytes& csr_der, Time now) {
   if (context.agents == nullptr) {
     return Error{Code::kUnauthorized, "this CA no longer serves agents"};
   }
@@ -100,20 +100,22 @@ Result<Issuable> IssuableForAgent(const Context& context, const OrderView& view,
   guard.agent_version = attestation->agent_version;
   guard.verified_after = now - GreatestAge(parts, view.order, *attestation, row);
   if (row.approval) {
-    guard.approval = Approval{
-        .agent = agent->id, .csr = csr_der, .asked_at = now, .decided_by = {}, .reason = {},
-        .decided_at = {}};
+    guard.approval = Approval{.agent = agent->id,
+                              .csr = csr_der,
+                              .asked_at = now,
+                              .decided_by = {},
+                              .reason = {},
+                              .decided_at = {}};
   }
   return Issuable{profile, std::move(request), std::move(guard)};
 }
 
 void RecheckAgent(Context& context, const OrderView& view, const ca::Serial& serial, Time now) {
   const ca::AgentId agent = view.authorizations.front().attestation->agent;
-  const auto recheck = [&registry = context.agents->parts.registry,
-                        &revoker = context.authority.revoker,
-                        on_revoked = context.authority.on_revoked,
-                        issuer = context.authority.issuance.issuer().id(),
-                        serial, agent, now]() -> Status {
+  const auto recheck =
+      [&registry = context.agents->parts.registry, &revoker = context.authority.revoker,
+       on_revoked = context.authority.on_revoked, issuer = context.authority.issuance.issuer().id(),
+       serial, agent, now]() -> Status {
     const auto found = registry.FindAgent(agent);
     if (!found.ok()) return found.error();
     if (found->status == ca::AgentStatus::kActive) return {};

@@ -14,8 +14,8 @@ bool IsForAgent(const Context& context, const OrderView& view);
 // Profile, request and guard. `csr_der` is what a human agrees to where the class needs one. Reads
 // the registration of today: kUnauthorized when what was proven does not suffice for it; kBadCsr
 // when the CSR has another key than the attested one.
-Result<Issuable> IssuableForAgent(const Context& context, const OrderView& view,
-                                  const ca::Csr& csr, const Bytes& csr_der, Time now);
+Result<Issuable> IssuableForAgent(const Context& context, const OrderView& view, const ca::Csr& csr,
+                                  const Bytes& csr_der, Time now);
 
 // A suspension may have raced the signature: then the certificate is revoked, now or as soon as
 // registry and store are back.

@@ -30,7 +30,8 @@ Result<std::optional<Grant>> GrantOf(const Context& context, const Account& acco
 }
 
 Error BoundElsewhere(const Grant& grant) {
-  return {Code::kUnauthorized, "the account is bound to agent " + grant.attestation.agent.ToString() +
+  return {Code::kUnauthorized, "the account is bound to agent " +
+                                   grant.attestation.agent.ToString() +
                                    " and may order its name alone"};
 }
 
@@ -120,8 +121,7 @@ void WriteAgentChallenge(JsonWriter& json, const Context& context,
   if (context.agents == nullptr || !IsOfAgent(authorization)) return;
   const auto agent = context.agents->parts.naming.AgentOf(authorization.identifier.value);
   if (!agent) return;
-  json.Member("audience",
-              context.links.Challenge(authorization.id, ChallengeType::kAgentAttest01));
+  json.Member("audience", context.links.Challenge(authorization.id, ChallengeType::kAgentAttest01));
   WriteOffer(json, context.agents->attestor.OfferFor(*agent, now));
   json.Member("drop", context.links.Drop(authorization.identifier.value, *authorization.drop_key));
 }

@@ -51,7 +51,8 @@ const ca::EvidenceRule* FulfilledRule(const ca::Agent& agent, const std::string&
 // The agent that one of the rules for this source admits under exactly this name.
 Result<ca::Agent> Admit(const ca::AgentId& id, const std::vector<ca::AdmissionRule>& rules,
                         const std::string& source, const ca::Claims& claims) {
-  Error refusal = BadAttestation(cause::kClaimMismatch, "no admission rule is for source " + source);
+  Error refusal =
+      BadAttestation(cause::kClaimMismatch, "no admission rule is for source " + source);
   for (const ca::AdmissionRule& rule : rules) {
     if (rule.source != source) continue;
     if (const auto* mismatch = ca::FirstMismatch(rule.claims, claims)) {
@@ -61,20 +62,19 @@ Result<ca::Agent> Admit(const ca::AgentId& id, const std::vector<ca::AdmissionRu
     }
     auto admitted = ca::AdmittedAgent(rule, claims);
     if (admitted.ok() && admitted->id == id) return admitted;
-    refusal = admitted.ok()
-                  ? BadAttestation(cause::kClaimMismatch, "by admission rule " + Quoted(rule.name) +
-                                                              " the claims name agent " +
-                                                              admitted->id.ToString() + ", not " +
-                                                              id.ToString())
-                  : admitted.error();
+    refusal = admitted.ok() ? BadAttestation(cause::kClaimMismatch,
+                                             "by admission rule " + Quoted(rule.name) +
+                                                 " the claims name agent " +
+                                                 admitted->id.ToString() + ", not " + id.ToString())
+                            : admitted.error();
   }
   return refusal;
 }
 
 Status CheckActive(const ca::Agent& agent) {
   if (agent.status == ca::AgentStatus::kActive) return {};
-  return Error{Code::kUnauthorized, "agent " + agent.id.ToString() + " is " +
-                                        std::string(ToString(agent.status))};
+  return Error{Code::kUnauthorized,
+               "agent " + agent.id.ToString() + " is " + std::string(ToString(agent.status))};
 }
 
 std::vector<std::string> SourcesOf(const std::optional<ca::Agent>& agent,
@@ -116,9 +116,10 @@ Result<Attestor::Subject> Attestor::SubjectOf(const ca::AgentId& id) const {
   if (agent.error().code != Code::kNotFound) return std::move(agent).error();
   AGENTCA_ASSIGN(auto rules, agents_.registry.ListRules());
   if (rules.empty()) {
-    return Error{Code::kRejectedIdentifier, "no such agent: " + id.ToString() +
-                                                " is not registered, and no rule admits agents",
-                 "dns:" + agents_.naming.DnsNameOf(id)};
+    return Error{
+        Code::kRejectedIdentifier,
+        "no such agent: " + id.ToString() + " is not registered, and no rule admits agents",
+        "dns:" + agents_.naming.DnsNameOf(id)};
   }
   return Subject{std::nullopt, std::move(rules)};
 }
@@ -191,10 +192,10 @@ Status Attestor::CheckBearerAge(const attest::Attested& attested, Time now) cons
   if (failed != std::errc() || end == text.data()) return {};
   const int64_t age = now.time_since_epoch().count() - issued;
   if (age <= agents_.policy.raw().fixed_audience_age.count()) return {};
-  return BadAttestation(cause::kExpired, "the token for a fixed audience is " +
-                                             std::to_string(age) + " seconds old; the policy allows " +
-                                             std::to_string(
-                                                 agents_.policy.raw().fixed_audience_age.count()));
+  return BadAttestation(cause::kExpired,
+                        "the token for a fixed audience is " + std::to_string(age) +
+                            " seconds old; the policy allows " +
+                            std::to_string(agents_.policy.raw().fixed_audience_age.count()));
 }
 
 Result<Attestation> Attestor::JudgeBy(const attest::Format& format, const attest::Trust& trust,
@@ -259,9 +260,8 @@ Result<Attestation> Attestor::Judge(const ca::AgentId& id, const attest::Expecta
   // client learns what the first said, unless the keys of one are only out of reach.
   std::optional<Error> refusal;
   for (const std::string& name : format->Candidates(statement, sources)) {
-    const auto trust = std::find_if(trusts.begin(), trusts.end(), [&](const auto& each) {
-      return each->source().name == name;
-    });
+    const auto trust = std::find_if(trusts.begin(), trusts.end(),
+                                    [&](const auto& each) { return each->source().name == name; });
     if (trust == trusts.end()) continue;
     auto attestation = JudgeBy(*format, **trust, id, subject, expectation, statement);
     if (attestation.ok()) return attestation;
@@ -273,9 +273,9 @@ Result<Attestation> Attestor::Judge(const ca::AgentId& id, const attest::Expecta
     return BadAttestation(cause::kWrongIssuer,
                           "no source of format " + statement.format + " may speak for " + who);
   }
-  return BadAttestation(statement.chain.empty() ? cause::kWrongIssuer : cause::kUntrustedRoot,
-                        "none of the sources that may speak for " + who + " made this evidence: " +
-                            Join(names));
+  return BadAttestation(
+      statement.chain.empty() ? cause::kWrongIssuer : cause::kUntrustedRoot,
+      "none of the sources that may speak for " + who + " made this evidence: " + Join(names));
 }
 
 Result<Attestation> Attestor::Attest(const ca::AgentId& id, attest::Expectation expectation,
@@ -294,13 +294,11 @@ Status Attestor::Recheck(const ca::Agent& agent, const Attestation& attestation,
   AGENTCA_TRY(CheckActive(agent));
   AGENTCA_ASSIGN(const Trusts trusts, TrustsFor(agent.id, {agent, {}}, now));
   const auto trust = std::find_if(trusts.begin(), trusts.end(), [&](const auto& each) {
-    return each->source().name == attestation.source &&
-           each->source().format == attestation.format;
+    return each->source().name == attestation.source && each->source().format == attestation.format;
   });
   if (trust == trusts.end()) {
     return Error{Code::kUnauthorized, "source " + Quoted(attestation.source) +
-                                          " may no longer speak for agent " +
-                                          agent.id.ToString()};
+                                          " may no longer speak for agent " + agent.id.ToString()};
   }
   const ca::EvidenceSource& source = (*trust)->source();
   std::string why;

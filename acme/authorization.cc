@@ -151,7 +151,8 @@ Result<http::Response> HandleChallenge(Context& context, const VerifiedRequest& 
   if (!type || std::find(offered.begin(), offered.end(), *type) == offered.end()) {
     return Error{Code::kNotFound, "there is no such challenge"};
   }
-  if (request.is_post_as_get()) return ChallengeResponse(context, authorization, *type, request.now());
+  if (request.is_post_as_get())
+    return ChallengeResponse(context, authorization, *type, request.now());
   // §7.5.1: fields of the response object that we do not know are ignored.
   AGENTCA_TRY(request.ParsePayload());
   if (StatusOf(authorization, *type) != ChallengeStatus::kPending) {

@@ -118,8 +118,8 @@ Status Note(Context& context, const OrderView& view, const ca::AgentId& agent,
   const std::string name = agent.ToString();
   AGENTCA_TRY(context.memory.audit.Append(
       "agent-drift", {{"agent", name}, {"order", view.order.id}, {"detail", detail}}, now));
-  return context.agents->parts.registry.NoteAgentEvent(
-      agent, "drift", detail, {.by = "order " + view.order.id, .at = now});
+  return context.agents->parts.registry.NoteAgentEvent(agent, "drift", detail,
+                                                       {.by = "order " + view.order.id, .at = now});
 }
 
 }  // namespace
@@ -131,7 +131,8 @@ std::vector<std::string> Differences(const Appearance& before, const Appearance&
   CompareText(out, "format of the evidence", was.format, is.format);
   CompareText(out, "source of the evidence", before.source, after.source);
   CompareText(out, "level", std::to_string(was.level), std::to_string(is.level));
-  if (was.key_bound && !is.key_bound) out.emplace_back("the key is no longer bound by the evidence");
+  if (was.key_bound && !is.key_bound)
+    out.emplace_back("the key is no longer bound by the evidence");
   CompareComponents(out, before.identity.components, after.identity.components);
   if (before.key == after.key && is.level < kHardware) {
     out.emplace_back("the key is that of the certificate before");

@@ -58,11 +58,11 @@ Result<http::Response> Accept(Context& context, const http::Request& request, co
   }
   AGENTCA_ASSIGN(const auto statement, attest::ParseEvidenceStatement(request.body));
   if (auto limited = LimitVerifications(context, now)) return *std::move(limited);
-  AGENTCA_ASSIGN(const Attestation attestation,
-                 context.agents->attestor.Attest(
-                     drop.agent,
-                     {.audience = AudienceOf(context, drop), .nonce = drop.nonce, .now = now},
-                     statement));
+  AGENTCA_ASSIGN(
+      const Attestation attestation,
+      context.agents->attestor.Attest(
+          drop.agent, {.audience = AudienceOf(context, drop), .nonce = drop.nonce, .now = now},
+          statement));
   AGENTCA_TRY(AuditAttestation(context.memory.audit, attestation,
                                "authorization " + drop.authorization.id, now));
   AGENTCA_TRY(context.memory.store.RecordDrop(drop.authorization.id, attestation, now));

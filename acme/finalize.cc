@@ -60,9 +60,8 @@ Status CheckNames(const ca::Csr& csr, const ca::CertificateRequest& wanted) {
 // A rehearsal: whatever the profile refuses is refused here, not after the order began.
 Status Rehearse(const Context& context, const Issuable& issuable, Time now) {
   const auto serial = ca::Serial::Random(1, context.world.random);
-  const auto tbs =
-      ca::BuildTbsCertificate(*issuable.profile, context.authority.issuance.issuer().info(),
-                              issuable.request, serial, now);
+  const auto tbs = ca::BuildTbsCertificate(
+      *issuable.profile, context.authority.issuance.issuer().info(), issuable.request, serial, now);
   if (tbs.ok()) return {};
   if (tbs.error().code == Code::kBadPublicKey) return BadCsr(tbs.error().detail);
   return tbs.error();

@@ -20,12 +20,13 @@ struct Issuable {
 // stays processing until one decides.
 Result<http::Response> HandleFinalize(Context& context, const VerifiedRequest& request);
 
-// May SettleDecided be tried? kNotFound: no such order, or it asks for nobody's approval; kConflict:
-// nobody has decided, or the order is settled.
+// May SettleDecided be tried? kNotFound: no such order, or it asks for nobody's approval;
+// kConflict: nobody has decided, or the order is settled.
 Status CheckDecided(Context& context, const OrderId& id);
 // An order that a human has decided: issued, after all that finalize looks at was looked at again,
 // or failed; and one that expired while it waited fails. kUnavailable: store or key are away,
-// nothing has happened, try again. kConflict: it waits. Otherwise the order is settled, or being so.
+// nothing has happened, try again. kConflict: it waits. Otherwise the order is settled, or being
+// so.
 Status SettleDecided(Context& context, const OrderId& id, Time now);
 
 }  // namespace agentca::acme

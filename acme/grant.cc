@@ -63,15 +63,14 @@ Result<http::Response> Accept(Context& context, const http::Request& request, Ti
   AGENTCA_ASSIGN(const auto statement, attest::ParseEvidenceStatement(request.body));
   if (auto limited = LimitVerifications(context, now)) return *std::move(limited);
   AGENTCA_TRY(context.agents->tokens.Spend(token, now));
-  AGENTCA_ASSIGN(Attestation attestation,
-                 context.agents->attestor.Attest(id,
-                                                 {.audience = context.links.Grant(),
-                                                  .nonce = Sha256(AsBytes(token)),
-                                                  .now = now},
-                                                 statement));
+  AGENTCA_ASSIGN(
+      Attestation attestation,
+      context.agents->attestor.Attest(
+          id, {.audience = context.links.Grant(), .nonce = Sha256(AsBytes(token)), .now = now},
+          statement));
   Grant grant = MakeGrant(context, std::move(attestation), now);
-  AGENTCA_TRY(AuditAttestation(context.memory.audit, grant.attestation, "grant " + grant.key_id,
-                               now));
+  AGENTCA_TRY(
+      AuditAttestation(context.memory.audit, grant.attestation, "grant " + grant.key_id, now));
   AGENTCA_TRY(context.memory.store.RecordGrant(grant));
   return Granted(std::move(grant));
 }
@@ -83,8 +82,7 @@ Result<http::Response> HandleGrant(Context& context, const http::Request& reques
   if (context.agents == nullptr) return Error{Code::kNotFound, "there is no such resource"};
   const Time now = context.world.clock.Now();
   if (auto limited = LimitByAddress(context, request, now)) return *std::move(limited);
-  return request.method == "POST" ? Accept(context, request, now)
-                                  : Describe(context, request, now);
+  return request.method == "POST" ? Accept(context, request, now) : Describe(context, request, now);
 }
 
 }  // namespace agentca::acme

@@ -103,8 +103,8 @@ Result<std::vector<Authorization>> MakeAuthorizations(const Context& context, co
   for (const Identifier& identifier : order.identifiers) {
     Authorization authorization = MakeAuthorization(context, order, identifier);
     if (agent) {
-      AGENTCA_TRY(PrepareAgentAuthorization(context, *agent, account, authorization,
-                                            order.created_at));
+      AGENTCA_TRY(
+          PrepareAgentAuthorization(context, *agent, account, authorization, order.created_at));
     } else {
       AGENTCA_TRY(OfferChallenges(context, identifier, authorization));
     }

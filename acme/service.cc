@@ -35,8 +35,9 @@ class Service::Core {
         settlement_(memory.store, memory.certificates),
         validations_(memory, world, {std::move(verifiers), VerifiersOf(desk_.get())}, links,
                      validation),
-        context_{memory,    std::move(authority), world,       policy,        std::move(links),
-                 accounts_, validations_,         settlement_, new_accounts_, new_orders_, desk_.get()},
+        context_{memory,     std::move(authority), world,       policy,        std::move(links),
+                 accounts_,  validations_,         settlement_, new_accounts_, new_orders_,
+                 desk_.get()},
         router_(context_, nonces_) {}
 
   Router& router() { return router_; }
@@ -105,8 +106,10 @@ class Service::Core {
   void Pursue(const OrderId& id, milliseconds pause) {
     const Status done = SettleDecided(context_, id, context_.world.clock.Now());
     if (done.ok() || done.error().code != Code::kUnavailable) return;
-    Log(Level::kWarning, "an approved order waits", {{"order", id}, {"cause", done.error().detail}});
-    decisions_.RunAfter(pause, [this, id, pause] { Pursue(id, std::min(pause * 2, kLongestPause)); });
+    Log(Level::kWarning, "an approved order waits",
+        {{"order", id}, {"cause", done.error().detail}});
+    decisions_.RunAfter(pause,
+                        [this, id, pause] { Pursue(id, std::min(pause * 2, kLongestPause)); });
   }
 
   const std::shared_ptr<const Agents> served_;

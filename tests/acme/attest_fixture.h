@@ -77,10 +77,10 @@ class AttestTest : public ServiceTest {
     formats.push_back(attest::MakeJwtFormat());
     formats.push_back(std::make_unique<FakeHardware>(hardware_));
     service_.reset();
-    agents_ = std::make_shared<const Agents>(Agents{
-        registry_, trust_, std::move(formats), fakes::TestNaming(),
-        ca::IssuancePolicy::Make(raw_policy_).value(), std::string(fakes::kTestArc),
-        agent_profile_, &annual_profile_});
+    agents_ = std::make_shared<const Agents>(
+        Agents{registry_, trust_, std::move(formats), fakes::TestNaming(),
+               ca::IssuancePolicy::Make(raw_policy_).value(), std::string(fakes::kTestArc),
+               agent_profile_, &annual_profile_});
     Restart();
   }
 
@@ -150,8 +150,8 @@ class AttestTest : public ServiceTest {
     return Sign(fakes::HeaderJson(claims));
   }
   std::string Sign(const std::string& claims) {
-    const std::string input = ToBase64Url(AsBytes(R"({"alg":"ES256"})")) + "." +
-                              ToBase64Url(AsBytes(claims));
+    const std::string input =
+        ToBase64Url(AsBytes(R"({"alg":"ES256"})")) + "." + ToBase64Url(AsBytes(claims));
     return input + "." + ToBase64Url(fakes::SignForJws(issuer_key_, AsBytes(input)));
   }
   attest::Expectation Expected(const std::string& audience, const Sha256Digest& nonce,
@@ -181,15 +181,14 @@ class AttestTest : public ServiceTest {
                           const std::string& subject = "system:planner") {
     return Response("jwt", Token(attest::TokenAudience(expected), subject), expected, key);
   }
-  std::string BearerResponse() {
-    return Response("jwt", Token("https://fixed.example.test"), {});
-  }
-  std::string HardwareResponse(const attest::Expectation& expected, fakes::TestSigner* key = nullptr,
-                               int level = 4, const std::string& image = "") {
-    const std::string evidence =
-        R"({"bound":")" + ToBase64Url(attest::BoundNonce(expected)) + R"(","level":)" +
-        std::to_string(level) + R"(,"serial":)" + std::to_string(++tokens_) +
-        (image.empty() ? "" : R"(,"image":")" + image + "\"") + "}";
+  std::string BearerResponse() { return Response("jwt", Token("https://fixed.example.test"), {}); }
+  std::string HardwareResponse(const attest::Expectation& expected,
+                               fakes::TestSigner* key = nullptr, int level = 4,
+                               const std::string& image = "") {
+    const std::string evidence = R"({"bound":")" + ToBase64Url(attest::BoundNonce(expected)) +
+                                 R"(","level":)" + std::to_string(level) + R"(,"serial":)" +
+                                 std::to_string(++tokens_) +
+                                 (image.empty() ? "" : R"(,"image":")" + image + "\"") + "}";
     return Response("tpm", evidence, expected, key);
   }
 
@@ -211,8 +210,7 @@ class AttestTest : public ServiceTest {
     order.authorization = authorizations.front();
     order.challenge = ChallengeUrl(order.authorization, "agent-attest-01");
     const std::string token = Text(Get(client, order.challenge), "token");
-    order.nonce =
-        Sha256(AsBytes(token + "." + Thumbprint(client.key->public_key())));
+    order.nonce = Sha256(AsBytes(token + "." + Thumbprint(client.key->public_key())));
     order.drop = kBase + "/acme/drop/" + name + "/" + ToBase64Url(order.nonce);
     return order;
   }

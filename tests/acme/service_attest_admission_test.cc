@@ -77,10 +77,10 @@ TEST_F(AttestAdmission, WhatARuleDoesNotWantIsNotAdmitted) {
 
 TEST_F(AttestAdmission, AdmitsNobodyBelowTheLevelOfTheClass) {
   const AgentOrder order = Order(client_, Dns("worker-1"));
-  const std::string response =
-      Response("jwt", Token("https://fixed.example.test", "system:pod",
-                            {{"pod", R"("worker-1")"}, {"team", R"("acme")"}}),
-               {});
+  const std::string response = Response("jwt",
+                                        Token("https://fixed.example.test", "system:pod",
+                                              {{"pod", R"("worker-1")"}, {"team", R"("acme")"}}),
+                                        {});
   EXPECT_NE(Fails(client_, order, response).find("needs evidence of level 2; this is of level 1"),
             std::string::npos);
   EXPECT_EQ(registry_.FindAgent({"acme", "worker-1"}).error().code, Code::kNotFound);

@@ -18,7 +18,9 @@ class AttestApproval : public AttestTest {
   void Decide(const AgentOrder& order, Decision decision, const std::string& reason = "") {
     ASSERT_TRUE(store_.DecideApproval(IdOf(order), decision, "alice", reason, clock_.Now()).ok());
   }
-  std::string StatusOfOrder(const AgentOrder& order) { return Text(Get(client_, order.url), "status"); }
+  std::string StatusOfOrder(const AgentOrder& order) {
+    return Text(Get(client_, order.url), "status");
+  }
   Client client_ = Register();
   fakes::TestSigner key_;
 };
@@ -60,8 +62,7 @@ TEST_F(AttestApproval, AnAgentSuspendedSinceTheDecisionGetsNothing) {
   Set(ca::AgentStatus::kSuspended);
   EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
   EXPECT_EQ(StatusOfOrder(order), "invalid");
-  EXPECT_EQ(ErrorOf(Get(client_, order.url)),
-            "unauthorized: agent acme/planner is suspended");
+  EXPECT_EQ(ErrorOf(Get(client_, order.url)), "unauthorized: agent acme/planner is suspended");
 }
 
 TEST_F(AttestApproval, WhatWasAgreedToIsNotIssuedForAChangedRegistration) {

@@ -45,9 +45,9 @@ TEST_F(AttestChallenge, StaysPendingWhenTheResponseCannotBeRead) {
 TEST_F(AttestChallenge, IgnoresUnknownMembers) {
   Enrol();
   const AgentOrder order = Order(client_);
-  EXPECT_TRUE(Proves(client_, order,
-                     Response("jwt", Token(attest::TokenAudience(Of(order))), {}, nullptr,
-                              R"("x":{"y":[1]})")));
+  EXPECT_TRUE(Proves(
+      client_, order,
+      Response("jwt", Token(attest::TokenAudience(Of(order))), {}, nullptr, R"("x":{"y":[1]})")));
 }
 
 TEST_F(AttestChallenge, AnEmptyResponseWithoutADropSaysSo) {
@@ -68,33 +68,31 @@ TEST_F(AttestChallenge, RefusesEvidenceThatIsNotThisAgentsForThisOrder) {
     std::function<std::string(const AgentOrder&)> response;
   };
   const std::vector<Case> cases{
-      {"foreign audience",
-       [&](const AgentOrder&) { return JwtResponse(Of(foreign)); }},
+      {"stale nonce", [&](const AgentOrder&) { return JwtResponse(Of(foreign)); }},
       {"foreign audience",
        [&](const AgentOrder&) { return Response("jwt", Token("https://kubernetes.default"), {}); }},
-      {"foreign audience",
+      {"stale nonce",
        [&](const AgentOrder& order) { return Response("jwt", Token(order.challenge), {}); }},
       {"stale nonce",
        [&](const AgentOrder& order) {
          return JwtResponse(Expected(order.challenge, Sha256(AsBytes("of yesterday"))));
        }},
       {"claim mismatch",
-       [&](const AgentOrder& order) {
-         return JwtResponse(Of(order), nullptr, "system:somebody");
-       }},
+       [&](const AgentOrder& order) { return JwtResponse(Of(order), nullptr, "system:somebody"); }},
       {"wrong issuer",
        [&](const AgentOrder& order) {
-         return Response("jwt", Token(attest::TokenAudience(Of(order)), "system:planner",
-                                      {{"iss", R"("https://evil.example.test")"}}),
+         return Response("jwt",
+                         Token(attest::TokenAudience(Of(order)), "system:planner",
+                               {{"iss", R"("https://evil.example.test")"}}),
                          {});
        }},
       {"expired",
        [&](const AgentOrder& order) {
-         return Response("jwt",
-                         Token(attest::TokenAudience(Of(order)), "system:planner",
-                               {{"exp", std::to_string(
-                                            clock_.Now().time_since_epoch().count() - 3600)}}),
-                         {});
+         return Response(
+             "jwt",
+             Token(attest::TokenAudience(Of(order)), "system:planner",
+                   {{"exp", std::to_string(clock_.Now().time_since_epoch().count() - 3600)}}),
+             {});
        }},
       {"key mismatch",  // bound to a key of which the sender has no private half
        [&](const AgentOrder& order) {
@@ -104,17 +102,12 @@ TEST_F(AttestChallenge, RefusesEvidenceThatIsNotThisAgentsForThisOrder) {
          const size_t at = response.find(R"("pop":")") + 7;
          return response.substr(0, at) + ToBase64Url(stolen) + R"("})";
        }},
-      {"stale nonce",
-       [&](const AgentOrder&) { return HardwareResponse(Of(foreign)); }},
+      {"stale nonce", [&](const AgentOrder&) { return HardwareResponse(Of(foreign)); }},
   };
   for (const Case& each : cases) {
     const AgentOrder order = Order(client_);
     const std::string error = Fails(client_, order, each.response(order));
-    const std::string type = "badAttestationStatement: ";
-    // A nonce in an audience is part of it: the format may call it either way.
-    const bool stale = std::string(each.cause) == "stale nonce";
-    EXPECT_TRUE(error.starts_with(type + each.cause) ||
-                (stale && error.starts_with(type + "foreign audience")))
+    EXPECT_TRUE(error.starts_with("badAttestationStatement: " + std::string(each.cause) + ": "))
         << each.cause << " ≠ " << error;
     EXPECT_TRUE(Settles(client_, order.url, "invalid"));
   }
@@ -149,8 +142,9 @@ TEST_F(AttestChallenge, ATenantsSourceNeverSpeaksForAnotherTenant) {
   agent.evidence = {{"theirs", {{"sub", "*"}}}};
   Add(agent);
   const AgentOrder order = Order(client_);
-  EXPECT_EQ(Fails(client_, order, JwtResponse(Of(order))).find("badAttestationStatement: wrong issuer"),
-            0U);
+  EXPECT_EQ(
+      Fails(client_, order, JwtResponse(Of(order))).find("badAttestationStatement: wrong issuer"),
+      0U);
   agent.id.tenant = "globex";
   Add(agent);
   const AgentOrder own = Order(client_, "planner.globex." + kZone);
@@ -243,6 +237,25 @@ TEST_F(AttestChallenge, WaitsWithAnErrorWhileKeysAreOutOfReachAndRecovers) {
   EXPECT_TRUE(Settles(client_, order.url, "ready"));
 }
 
+TEST_F(AttestChallenge, FetchesTheKeysOfAnIssuerAndWaitsForThemWhileItIsDown) {
+  Enrol();
+  auto source = Source("k8s");
+  source.jwks.clear();
+  source.jwks_url = "https://issuer.example.test/keys";
+  source.ca_pem = chain_pem_;
+  Put(source);
+  keys_away_ = true;
+  const AgentOrder order = Order(client_);
+  ASSERT_EQ(Post(client_, order.challenge, JwtResponse(Of(order))).status, 200);
+  ASSERT_TRUE(fakes::Eventually([&] { return Has(Get(client_, order.challenge), "error"); }));
+  EXPECT_EQ(Text(Get(client_, order.challenge), "status"), "processing");
+  EXPECT_EQ(Drop(Order(client_), JwtResponse(Of(order))).status / 100, 4);
+  keys_away_ = false;
+  clock_.Advance(Seconds(90));  // an issuer that failed is left alone for a while
+  EXPECT_TRUE(Settles(client_, order.url, "ready"));
+  EXPECT_GE(fetches_, 2);
+}
+
 TEST_F(AttestChallenge, GivesUpOnKeysWhenTheAuthorizationExpires) {
   Enrol();
   hardware_->keys_away = true;
@@ -251,8 +264,6 @@ TEST_F(AttestChallenge, GivesUpOnKeysWhenTheAuthorizationExpires) {
   ASSERT_TRUE(fakes::Eventually([&] { return hardware_->verified > 1; }));
   clock_.Advance(policy_.authorization_lifetime);
   EXPECT_TRUE(Settles(client_, order.challenge, "invalid"));
-  const int verified = hardware_->verified;
-  EXPECT_EQ(hardware_->verified, verified);
 }
 
 }  // namespace

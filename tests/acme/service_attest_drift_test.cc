@@ -7,6 +7,11 @@ namespace {
 
 class AttestDrift : public AttestTest {
  protected:
+  ca::Certificate Certify(Client& client, fakes::TestSigner& key, int level = 4,
+                          const std::string& image = "") {
+    clock_.Advance(Seconds(1));  // so that there is an order among certificates
+    return AttestTest::Certify(client, key, level, image);
+  }
   Client client_ = Register();
 };
 
@@ -23,8 +28,9 @@ TEST_F(AttestDrift, NotesAnotherImageWithBothDigests) {
   fakes::TestSigner first, second;
   Certify(client_, first, 4, "v1");
   Certify(client_, second, 4, "v2");
-  EXPECT_EQ(Drift(), "component image was sha256:" + ToHex(Sha256(AsBytes(std::string_view("v1")))) +
-                         ", is sha256:" + ToHex(Sha256(AsBytes(std::string_view("v2")))) + "\n");
+  EXPECT_EQ(Drift(),
+            "component image was sha256:" + ToHex(Sha256(AsBytes(std::string_view("v1")))) +
+                ", is sha256:" + ToHex(Sha256(AsBytes(std::string_view("v2")))) + "\n");
 }
 
 TEST_F(AttestDrift, NotesWeakerEvidenceOfAnotherSource) {

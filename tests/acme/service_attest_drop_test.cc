@@ -70,7 +70,8 @@ TEST_F(AttestDrop, IsWhatAnEmptyResponseToTheChallengeMeans) {
 TEST_F(AttestDrop, OtherEvidenceBesideADropIsRefused) {
   const AgentOrder order = Order(client_);
   EXPECT_EQ(Drop(order, JwtResponse(Of(order))).status, 200);
-  EXPECT_EQ(Fails(client_, order, HardwareResponse(Of(order))).find("badAttestationStatement: "), 0U);
+  EXPECT_EQ(Fails(client_, order, HardwareResponse(Of(order))).find("badAttestationStatement: "),
+            0U);
 }
 
 TEST_F(AttestDrop, TheFirstValidOneWins) {
@@ -125,9 +126,10 @@ TEST_F(AttestDrop, IsGoneWhenTheChallengeIsNoLongerPending) {
 TEST_F(AttestDrop, AChangeOfTheAccountsKeyVoidsTheValueMadeForTheOldOne) {
   const AgentOrder order = Order(client_);
   auto key = std::make_shared<fakes::TestSigner>();
-  ASSERT_TRUE(store_.ChangeKey(client_.kid.substr((kBase + "/acme/account/").size()),
-                               Thumbprint(client_.key->public_key()), key->public_key(),
-                               Thumbprint(key->public_key()))
+  ASSERT_TRUE(store_
+                  .ChangeKey(client_.kid.substr((kBase + "/acme/account/").size()),
+                             Thumbprint(client_.key->public_key()), key->public_key(),
+                             Thumbprint(key->public_key()))
                   .ok());
   EXPECT_EQ(Drop(order, JwtResponse(Of(order))).status, 404);
 }

@@ -42,8 +42,7 @@ TEST_F(AttestFinalize, GivesACertificateThatSaysWhoTheAgentIsAndWhatItProved) {
   EXPECT_TRUE(identity.attestation.key_bound);
   EXPECT_EQ(identity.attestation.verified_at, clock_.Now());
   const auto records = Attestations();
-  EXPECT_EQ(identity.attestation.evidence_hash,
-            ToBytes(records.front().attestation.evidence_hash));
+  EXPECT_EQ(identity.attestation.evidence_hash, ToBytes(records.front().attestation.evidence_hash));
 }
 
 TEST_F(AttestFinalize, TheCsrMustHaveTheAttestedKey) {

@@ -60,8 +60,8 @@ class AttestGrant : public AttestTest {
     return R"({"alg":"HS256","kid":")" + binding.kid + R"(","url":")" + new_account_ + R"("})";
   }
   http::Response RegisterWith(Client& client, const std::string& binding) {
-    return Post(client, new_account_, R"({"termsOfServiceAgreed":true,"externalAccountBinding":)" +
-                                          binding + "}");
+    return Post(client, new_account_,
+                R"({"termsOfServiceAgreed":true,"externalAccountBinding":)" + binding + "}");
   }
   http::Response RegisterWith(Client& client, const Binding& binding) {
     auto response = RegisterWith(client, BindingJson(binding.key, HeaderFor(binding),
@@ -75,8 +75,8 @@ TEST_F(AttestGrant, BindsTheAccountAndIsEchoedBack) {
   Enrol();
   const Binding binding = Granted();
   Client client;
-  const std::string json = BindingJson(binding.key, HeaderFor(binding),
-                                       fakes::JwkOf(client.key->public_key()));
+  const std::string json =
+      BindingJson(binding.key, HeaderFor(binding), fakes::JwkOf(client.key->public_key()));
   const auto created = RegisterWith(client, json);
   EXPECT_EQ(created.status, 201) << created.body;
   EXPECT_NE(created.body.find(R"("externalAccountBinding":)" + json), std::string::npos);
@@ -134,8 +134,7 @@ TEST_F(AttestGrant, EveryFaultOfTheInnerJwsIsFound) {
       {HeaderFor(binding), "[", "400 malformed"},
   };
   for (const Case& each : cases) {
-    const auto response =
-        RegisterWith(client, BindingJson(binding.key, each.header, each.payload));
+    const auto response = RegisterWith(client, BindingJson(binding.key, each.header, each.payload));
     EXPECT_EQ(Problem(response), each.problem) << each.header << response.body;
   }
   Bytes wrong = binding.key;
@@ -209,8 +208,7 @@ TEST_F(AttestGrant, AnOrderFromItCannotWaitUntilItIsOld) {
   const AgentOrder order = Order(client);
   clock_.Advance(Seconds(601));
   fakes::TestSigner key;
-  EXPECT_EQ(Problem(Finalize(client, order.url, fakes::MakeCsr(key, {kName}))),
-            "403 unauthorized");
+  EXPECT_EQ(Problem(Finalize(client, order.url, fakes::MakeCsr(key, {kName}))), "403 unauthorized");
 }
 
 TEST_F(AttestGrant, HighClassesProveThemselvesForEachOrder) {

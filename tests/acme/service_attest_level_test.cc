@@ -83,18 +83,26 @@ TEST_P(AttestLevel, HardwareWithoutTheKeyIsNotEnoughWhereOneMustBeBound) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, AttestLevel,
-    ::testing::Values(
-        Row{"Low", {}, "", 1, false, Seconds(3600)},
-        Row{"Medium",
-            {Degree::kLow, Degree::kMedium, Degree::kLow, ca::Lifespan::kSession},
-            "", 2, false, Seconds(4 * 3600)},
-        Row{"High",
-            {Degree::kMedium, Degree::kLow, Degree::kHigh, ca::Lifespan::kSession},
-            "", 3, false, Seconds(3600)},
-        Row{"SeveralHigh",
-            {Degree::kHigh, Degree::kHigh, Degree::kLow, ca::Lifespan::kSession},
-            "", 4, true, Seconds(3600)},
-        Row{"AnnualHsm", {}, "annual-hsm", 4, false, Seconds(365 * 86400)}),
+    ::testing::Values(Row{"Low", {}, "", 1, false, Seconds(3600)},
+                      Row{"Medium",
+                          {Degree::kLow, Degree::kMedium, Degree::kLow, ca::Lifespan::kSession},
+                          "",
+                          2,
+                          false,
+                          Seconds(4 * 3600)},
+                      Row{"High",
+                          {Degree::kMedium, Degree::kLow, Degree::kHigh, ca::Lifespan::kSession},
+                          "",
+                          3,
+                          false,
+                          Seconds(3600)},
+                      Row{"SeveralHigh",
+                          {Degree::kHigh, Degree::kHigh, Degree::kLow, ca::Lifespan::kSession},
+                          "",
+                          4,
+                          true,
+                          Seconds(3600)},
+                      Row{"AnnualHsm", {}, "annual-hsm", 4, false, Seconds(365 * 86400)}),
     [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace

@@ -49,9 +49,8 @@ TEST_F(AttestOrder, NamesOnlyFormatsOfSourcesThatMaySpeakForTheAgent) {
 TEST_F(AttestOrder, RefusesWhateverElseIsInTheZone) {
   Enrol();
   const std::string why = "400 rejectedIdentifier: ";
-  for (const std::string& name :
-       {kZone, "acme." + kZone, "a.planner.acme." + kZone, "*." + kZone, "*.acme." + kZone,
-        "*.planner.acme." + kZone}) {
+  for (const std::string& name : {kZone, "acme." + kZone, "a.planner.acme." + kZone, "*." + kZone,
+                                  "*.acme." + kZone, "*.planner.acme." + kZone}) {
     EXPECT_EQ(Ordering({name}).find(why), 0U) << name << ": " << Ordering({name});
   }
 }

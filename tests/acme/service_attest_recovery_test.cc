@@ -44,11 +44,11 @@ TEST_F(AttestRecovery, ACertificateOfAnAgentSuspendedWhileTheProcessDiedIsRevoke
   const AgentOrder order = Order(client_);
   EXPECT_TRUE(Proves(client_, order, JwtResponse(Of(order))));
   // The process dies after the certificate was recorded, before anything else.
-  issuer_.signer->OnSign([&] { registry_faults_.FailAll(Error{Code::kUnavailable, "dead"}); });
-  faults_.Fail("FinishOrder", fakes::FailWhen::kBefore);
-  Finalize(client_, order.url, fakes::MakeCsr(key_, {kName}));
-  service_.reset();
-  registry_faults_.FailAll(std::nullopt);
+  ASSERT_TRUE(store_.BeginFinalize(IdOf(order), {}, clock_.Now()).ok());
+  ca::CertificateRequest request{.key = key_.public_key()};
+  request.dns_names = {kName};
+  request.reference = IdOf(order);
+  ASSERT_TRUE(issuance_.Issue(profile_, request, clock_.Now()).ok());
   Set(ca::AgentStatus::kSuspended);
   Serve();
   ASSERT_TRUE(service_->Recover().ok());
