@@ -15,6 +15,9 @@
 //
 //   Challenge: pending ──BeginChallenge──► processing ──FinishChallenge──► valid | invalid
 //
+//   Approval:  BeginFinalize ──► waiting ──DecideApproval──► granted | denied
+//              The order that asks for one is processing throughout; only FinishOrder ends that.
+//
 // Invariants that the stores enforce (tests/contract/acme_store_contract.h names each):
 //   1. BeginFinalize succeeds at most once per order, and only when StatusOf says ready and the
 //      account is valid, both read in the transaction that writes.
@@ -23,6 +26,11 @@
 //      while it is processing or settled changes nothing and reports what is there.
 //   4. FinishChallenge changes an attempt that is processing, once.
 //   5. An order that is finalizing does not expire: it settles.
+//   6. DecideApproval decides once, and only while the order is processing.
+//   7. Evidence is used once: its hash and its replay id belong to one authorization or one grant.
+//   8. A grant makes one account.
+//   9. What rests on evidence of an agent (drop, challenge, grant, account of a grant, finalize,
+//      approval) comes to pass only while the agent is active, read in the same transaction.
 #pragma once
 
 #include <span>

@@ -30,15 +30,15 @@ struct OrderPage {
 
 // What finalize decided by, compared again in the transaction that begins it.
 struct FinalizeGuard {
-  std::optional<ca::AgentId> agent;  // of the order's one name in the agents zone
+  std::optional<ca::AgentId> agent{};  // of the order's one name in the agents zone
   int64_t agent_version = 0;
-  Time verified_after{};  // evidence must be younger
-  std::optional<Approval> approval;  // to be asked for
+  Time verified_after{};               // evidence must be younger
+  std::optional<Approval> approval{};  // to be asked for
 };
 
 struct AttestationFilter {
-  std::optional<ca::AgentId> agent;
-  std::string after;  // cursor: AttestationRecord::authorization of the last row seen, newest first
+  std::optional<ca::AgentId> agent{};
+  std::string after{};  // cursor: AttestationRecord::authorization of the last row seen, newest first
   size_t limit = 100;
 };
 struct AttestationRecord {
@@ -66,7 +66,8 @@ class Store {
   virtual ~Store() = default;
 
   // §7.3. By key: an existing account is returned and not changed. A new one with a grant spends it:
-  // kUnauthorized when there is none of that key id, or it is spent or expired at `created_at`.
+  // kUnauthorized when there is none of that key id, it is spent or expired at `created_at`, or its
+  // agent is not active.
   virtual Result<AccountCreation> CreateAccount(const NewAccount&) = 0;
   virtual Result<Account> FindAccount(const AccountId&) = 0;
   virtual Result<Account> FindAccountByThumbprint(std::string_view thumbprint) = 0;
@@ -108,17 +109,20 @@ class Store {
   // transaction: the attestation is recorded, its agent admitted where it says so; when its
   // evidence_hash or replay_id was used before, by another authorization, the attempt becomes
   // invalid instead (kBadAttestation, "replayed"), and so it does when the agent is no longer
-  // active (kUnauthorized).
+  // active (kUnauthorized). Where evidence was dropped before, a valid attempt rests on that: its
+  // agent must be active still, and a proof with other evidence is kBadAttestation.
   virtual Status FinishChallenge(const AuthorizationId&, const Result<Proof>&, Time now) = 0;
   // agent-attest-01. The authorization for this identifier whose drop_key is `nonce`, compared in
   // constant time, with the thumbprint of its account's key today; kNotFound.
   virtual Result<PendingValidation> FindByDropKey(const Identifier&, const Sha256Digest& nonce) = 0;
   // The first valid evidence wins: kConflict when the authorization has an attestation or is not
-  // pending at `now`; kBadAttestation "replayed"; kUnauthorized: the agent is not active. Admits.
+  // pending at `now`; kBadAttestation "replayed"; kUnauthorized: the agent is not active, or it was
+  // to be admitted and was registered otherwise meanwhile. Admits.
   virtual Status RecordDrop(const AuthorizationId&, const Attestation&, Time now) = 0;
+  // kMalformed: no such page.
   virtual Result<std::vector<AttestationRecord>> ListAttestations(const AttestationFilter&) = 0;
 
-  // Grants. The attestation is recorded and guarded as by RecordDrop.
+  // Grants. The attestation is recorded and guarded as by RecordDrop. kConflict: the key id is used.
   virtual Status RecordGrant(const Grant&) = 0;
   // With its mac_key unless spent; kNotFound. Expired ones are found: the caller knows the time.
   virtual Result<Grant> FindGrant(std::string_view key_id) = 0;
@@ -137,11 +141,13 @@ class Store {
   virtual Status BeginFinalize(const OrderId&, const FinalizeGuard&, Time now) = 0;
   // processing → valid with this certificate, or invalid with this error.
   virtual Status FinishOrder(const OrderId&, const Result<ca::Serial>&) = 0;
-  // A human decides, once: kConflict when it is decided, kNotFound when the order asks for nothing.
+  // A human decides, once: kConflict when it is decided or the order is settled, kNotFound when the
+  // order asks for nothing, kUnauthorized: to be granted, but the agent is not active.
   // Granted or denied, the order stays processing until FinishOrder.
   virtual Status DecideApproval(const OrderId&, Decision, const std::string& by,
                                 const std::string& reason, Time now) = 0;
-  // Newest first; only those that wait, unless `all`. `after`: cursor, the last order seen.
+  // Newest first; only those that wait, unless `all`. `after`: cursor, the last order seen;
+  // kMalformed when there is no such page.
   virtual Result<std::vector<ApprovalRecord>> ListApprovals(bool all, std::string_view after,
                                                             size_t limit) = 0;
   // Orders still processing: what the sweep at start settles.

@@ -46,7 +46,7 @@ Result<Attestation> KeepOrFind(Ledger& ledger, const acme::Authorization& author
                            now);
   }
   if (proof.attestation && proof.attestation->evidence_hash != dropped->evidence_hash) {
-    return Error{Code::kBadAttestation, "replayed: other evidence was dropped before"};
+    return Error{Code::kBadAttestation, "other evidence was dropped before"};
   }
   AGENTCA_TRY(GuardAgent(dropped->agent, ledger.FindAgent(dropped->agent)));
   return *dropped;

@@ -11,7 +11,8 @@ namespace {
 // pages (16 MiB) bound how long the commit that meets one takes.
 constexpr const char* kWriterPragmas =
     "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
-    "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000; PRAGMA trusted_schema = OFF;";
+    "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000; PRAGMA trusted_schema = OFF;"
+    "PRAGMA secure_delete = ON;";  // a key that was overwritten is gone
 // A reader shares pages with nobody, so that many of them must not cost much.
 constexpr const char* kReaderPragmas =
     "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;"

@@ -47,6 +47,8 @@ Status SpendGrantOn(Connection& connection, const std::string& key_id,
 
 Status SqliteAcmeStore::RecordGrant(const Grant& grant) {
   return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(const bool known, Query(connection, kById, grant.key_id).Next());
+    if (known) return IdInUse();
     SqliteLedger ledger(connection);
     AGENTCA_TRY(KeepAttestation(ledger, {grant.key_id, {}, grant.attestation}, grant.created_at));
     return Query(connection, kInsert, grant.key_id, grant.mac_key, grant.created_at,
