@@ -1,7 +1,5 @@
 #include "storage/agent_codec.h"
 
-#include <algorithm>
-
 #include "acme/json.h"
 #include "storage/codec.h"
 

@@ -301,6 +301,7 @@ TEST_P(AgentRegistry, AgentsAreListedByTenantAndNameWhateverTheOrderTheyCame) {
     ca::AgentFilter filter;
     filter.limit = limit;
     for (Words page = Listed(filter); !page.empty(); page = Listed(filter)) {
+      ASSERT_LE(seen.size(), all.size());
       EXPECT_LE(page.size(), limit);
       seen.insert(seen.end(), page.begin(), page.end());
       filter.after = page.back();
