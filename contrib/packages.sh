@@ -11,7 +11,7 @@ case $(. /etc/os-release && echo "${VERSION_ID:-}") in
 esac
 test_packages=(git libgtest-dev libbenchmark-dev "clang-$clang" "libclang-rt-$clang-dev"
   "llvm-$clang" python3-pytest python3-pytest-timeout python3-pytest-xdist python3-cryptography
-  python3-requests lego dehydrated uacme gnutls-bin nginx-light libnss3-tools opensc sqlite3
+  python3-requests lego dehydrated uacme gnutls-bin nginx-light nodejs libnss3-tools opensc sqlite3
   shellcheck mandoc strace proot jq)
 
 is_installed() {

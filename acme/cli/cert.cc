@@ -5,6 +5,7 @@
 #include "acme/cli/config.h"
 #include "acme/cli/files.h"
 #include "acme/cli/hierarchy.h"
+#include "acme/cli/identity_words.h"
 #include "acme/json.h"
 #include "ca/audit.h"
 #include "ca/revocation.h"
@@ -61,7 +62,15 @@ std::string Joined(const std::vector<std::string>& texts) {
   return out;
 }
 
-void Write(acme::JsonWriter& json, const CertificateRecord& record, Time now, bool with_pem) {
+// What the certificate says of an agent; nothing for others, and for serials without certificate.
+Result<std::optional<ca::AgentIdentity>> IdentityIn(const CertificateRecord& record,
+                                                    const Config& config) {
+  if (record.der.empty()) return std::optional<ca::AgentIdentity>();
+  return ca::AgentIdentityOf(record.der, config.agents.arc);
+}
+
+// Leaves the object open.
+void WriteRecord(acme::JsonWriter& json, const CertificateRecord& record, Time now) {
   json.BeginObject()
       .Member("serial", record.serial.ToString())
       .Member("issuer", record.issuer_id)
@@ -78,11 +87,23 @@ void Write(acme::JsonWriter& json, const CertificateRecord& record, Time now, bo
   if (record.revocation)
     json.Member("revoked_at", ToRfc3339(record.revocation->at))
         .Member("reason", ca::ToString(record.revocation->reason));
-  if (with_pem && !record.der.empty()) json.Member("pem", ToPem("CERTIFICATE", record.der));
+}
+
+void WriteWhole(acme::JsonWriter& json, const CertificateRecord& record, const Config& config,
+                Time now) {
+  WriteRecord(json, record, now);
+  const auto identity = IdentityIn(record, config);
+  if (!identity.ok()) {
+    json.Member("agent_identity_fault", identity.error().detail);
+  } else if (*identity) {
+    json.Key("agent_identity");
+    WriteIdentity(json, **identity);
+  }
+  if (!record.der.empty()) json.Member("pem", ToPem("CERTIFICATE", record.der));
   json.EndObject();
 }
 
-void Print(const CertificateRecord& record, Time now) {
+void Print(const CertificateRecord& record, const Config& config, Time now) {
   const auto line = [](std::string_view key, std::string_view value) {
     std::cout << std::left << std::setw(12) << key << value << "\n";
   };
@@ -98,6 +119,12 @@ void Print(const CertificateRecord& record, Time now) {
   if (record.revocation) {
     line("Revoked", ToRfc3339(record.revocation->at));
     line("Reason", ca::ToString(record.revocation->reason));
+  }
+  const auto identity = IdentityIn(record, config);
+  if (!identity.ok()) {
+    line("Identity", identity.error().detail);
+  } else if (*identity) {
+    for (const auto& [key, value] : IdentityInWords(**identity)) line(key, value);
   }
   if (!record.der.empty()) std::cout << ToPem("CERTIFICATE", record.der);
 }
@@ -118,7 +145,10 @@ Result<int> RunCertList(const Settings& settings) {
   if (settings.Flag("json")) {
     acme::JsonWriter json;
     json.BeginArray();
-    for (const auto& record : records) Write(json, record, now, false);
+    for (const auto& record : records) {
+      WriteRecord(json, record, now);
+      json.EndObject();
+    }
     json.EndArray();
     std::cout << std::move(json).Take() << "\n";
     return kExitSuccess;
@@ -135,11 +165,11 @@ Result<int> RunCertShow(const Settings& settings) {
   AGENTCA_ASSIGN(const CertificateRecord record, desk.Find(settings.positional()));
   const Time now = SystemClock().Now();
   if (!settings.Flag("json")) {
-    Print(record, now);
+    Print(record, desk.config, now);
     return kExitSuccess;
   }
   acme::JsonWriter json;
-  Write(json, record, now, true);
+  WriteWhole(json, record, desk.config, now);
   std::cout << std::move(json).Take() << "\n";
   return kExitSuccess;
 }

@@ -203,7 +203,7 @@ std::string ReadProfileName(Reader& in, std::string_view option) {
 }
 
 AgentConfig ReadAgents(Reader& in) {
-  AgentConfig out{ReadProfileName(in, "agent-profile"), in.settings().Text("agent-arc")};
+  AgentConfig out{ReadProfileName(in, "agents-profile"), in.settings().Text("agent-arc")};
   if (const Status checked = ca::CheckAgentArc(out.arc); !checked.ok())
     in.Fail("agent-arc", checked.error().detail);
   return out;

@@ -103,7 +103,7 @@ constexpr Option kOptions[] = {
 
     {"profile", "NAME", "server", kOne, kIssuance, kBoth, true,
      "Profile of certificates ordered through ACME: DIR/profiles/NAME.json."},
-    {"agent-profile", "NAME", "agent", kOne, kIssuance, kBoth, true,
+    {"agents-profile", "NAME", "agent", kOne, kIssuance, kBoth, true,
      "Profile of agents' certificates: DIR/profiles/NAME.json, and NAME-annual-hsm.json for agents "
      "of the profile annual-hsm."},
     {"agent-arc", "OID", "1.3.6.1.4.1.32473.1", kOne, kIssuance, kBoth, true,

@@ -76,17 +76,6 @@ constexpr std::string_view kAgentAnnualHsm = R"json({
 }
 )json";
 
-// Of those who use the admin API: a SPIFFE ID and nothing else.
-constexpr std::string_view kAdmin = R"json({
-  "key_usage": ["digitalSignature"],
-  "extended_key_usage": ["clientAuth"],
-  "allowed_keys": ["p256", "p384", "ed25519", "rsa2048"],
-  "lifetime": "30d",
-  "backdate": "5m",
-  "max_names": 1
-}
-)json";
-
 // Agents are short-lived and renew by themselves: a stolen key is of use for days, not months.
 constexpr std::string_view kServer = R"json({
   "key_usage": ["digitalSignature", "keyEncipherment"],
@@ -97,6 +86,17 @@ constexpr std::string_view kServer = R"json({
   "max_names": 100,
   "allow_wildcards": true,
   "allow_ip_addresses": true
+}
+)json";
+
+// Administrators. No name but the URI that the CA writes.
+constexpr std::string_view kAdmin = R"json({
+  "key_usage": ["digitalSignature"],
+  "extended_key_usage": ["clientAuth"],
+  "allowed_keys": ["p256", "p384", "ed25519", "rsa2048"],
+  "lifetime": "30d",
+  "backdate": "1h",
+  "max_names": 1
 }
 )json";
 
@@ -204,10 +204,10 @@ std::vector<ProfileFile> InitialProfiles(std::span<const std::string> name_const
           {"issuing", std::move(issuing)},
           {"ocsp-delegate", std::string(kOcspDelegate)},
           {"tls-server", std::string(kTlsServer)},
+          {"admin", std::string(kAdmin)},
           {"server", std::string(kServer)},
           {"agent", std::string(kAgent)},
-          {std::string("agent").append(kAnnualHsmSuffix), std::string(kAgentAnnualHsm)},
-          {"admin", std::string(kAdmin)}};
+          {std::string("agent").append(kAnnualHsmSuffix), std::string(kAgentAnnualHsm)}};
 }
 
 }  // namespace agentca::cli

@@ -69,14 +69,14 @@ TEST_F(ConfigTest, FileNamesOnTheCommandLineStartAtTheWorkingDirectory) {
 TEST_F(ConfigTest, ReadsWhatAgentsCertificatesAre) {
   EXPECT_EQ(Read("")->agents.profile, "agent");
   EXPECT_EQ(Read("")->agents.arc, "1.3.6.1.4.1.32473.1");
-  const auto config = Read("agent-arc = 1.3.6.1.4.1.99999.7\nagent-profile = bots\n");
+  const auto config = Read("agent-arc = 1.3.6.1.4.1.99999.7\nagents-profile = bots\n");
   ASSERT_TRUE(config.ok()) << config.error().detail;
   EXPECT_EQ(config->agents.arc, "1.3.6.1.4.1.99999.7");
   EXPECT_EQ(config->agents.profile, "bots");
   EXPECT_EQ(Fault("agent-arc = 1.3.x\n"), At(2) + "agent-arc: '1.3.x' is not an object identifier");
   EXPECT_NE(Fault("agent-arc = 2.25.340282366920938463463374607431768211455\n"), "none");
-  EXPECT_EQ(Fault("agent-profile = ../x\n"),
-            At(2) + "agent-profile: '../x' is not the name of a profile");
+  EXPECT_EQ(Fault("agents-profile = ../x\n"),
+            At(2) + "agents-profile: '../x' is not the name of a profile");
 }
 
 TEST_F(ConfigTest, ReadsTheKeyTable) {

@@ -6,6 +6,8 @@
 #include <map>
 
 #include "acme/cli/files.h"
+#include "acme/cli/policy.h"
+#include "acme/cli/profiles.h"
 #include "tests/cli/program.h"
 
 namespace agentca::cli {
@@ -118,6 +120,16 @@ TEST_F(InitTest, SecretsAreForTheirOwnerAlone) {
   ASSERT_FALSE(pin.empty());
   const std::string first_line(AsText(pin).substr(0, AsText(pin).find('\n')));
   EXPECT_EQ(AsText(conf).find(first_line), std::string_view::npos);
+}
+
+TEST_F(InitTest, WritesThePolicyOfAgentsAndTheProfilesOfTheirCertificates) {
+  ASSERT_EQ(Init(ca_).exit_code, 0);
+  const Directory directory(ca_);
+  EXPECT_EQ(AsText(fakes::ReadWholeFile(directory.PolicyFile())), PolicyText(ca::DefaultPolicy()));
+  EXPECT_TRUE(ReadIssuancePolicy(directory).ok());
+  for (const char* name : {"agent", "agent-annual-hsm", "admin"}) {
+    EXPECT_TRUE(ReadProfile(directory, name).ok()) << name;
+  }
 }
 
 TEST_F(InitTest, ASecondRunChangesNothingAndSaysSo) {

@@ -46,7 +46,7 @@ TEST(PolicyFile, IsReadableByPeople) {
 
 TEST(PolicyFile, ReadsBackWhatInitWrites) {
   ca::RawPolicy changed = ca::DefaultPolicy();
-  changed.low.lifetimes = {Seconds(90), 36 * kHour, 30 * kDay};
+  changed.low.lifetimes = {Seconds(5430), 36 * kHour, 30 * kDay};
   changed.medium.grant_reuse = Seconds(61);
   changed.annual_hsm.approval = true;
   changed.allow_fixed_audience = false;
@@ -73,7 +73,7 @@ TEST(PolicyFile, NamesTheMemberThatIsWrong) {
       {With(R"("approval": false)", R"("aproval": false)"), "low.aproval: no such member"},
       {With(R"("session": "8h")", R"("sessions": "8h")"), "low.lifetime.sessions: no such member"},
       {With(R"("evidence": 1,)", ""), "low.evidence: is missing"},
-      {With(R"("evidence_age": "10m")", R"("fixed_audience": true)"), "fixed_audience"},
+      {With(R"("evidence_age": "10m")", R"("fixed_audience": true)"), "duplicate"},
       {With(R"(,
   "evidence_age": "10m")",
             ""),

@@ -1,0 +1,3 @@
+module agentidentity
+
+go 1.19
