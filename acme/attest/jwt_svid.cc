@@ -50,10 +50,10 @@ std::string_view TrustDomainOf(std::string_view id) {
   return IsPath(id.substr(slash)) ? domain : std::string_view();
 }
 
-bool IsOf(const JsonValue& claims, const ca::EvidenceSource& source) {
+// "" : there is none, or it is not that of a workload.
+std::string_view TrustDomainOf(const JsonValue& claims) {
   const auto subject = claims.Find("sub");
-  const auto text = subject ? subject->AsString() : std::nullopt;
-  return text && !source.issuer.empty() && TrustDomainOf(*text) == source.issuer;
+  return TrustDomainOf(subject ? subject->AsString().value_or("") : std::string_view());
 }
 
 // §2: "Any header not described here, registered or private, MUST NOT be included".
@@ -81,7 +81,10 @@ class JwtSvid final : public Format {
   std::vector<std::string> Candidates(
       const EvidenceStatement& statement,
       const std::vector<ca::EvidenceSource>& sources) const override {
-    return CandidatesFor(kName, statement, sources, IsOf);
+    return CandidatesFor(kName, statement, sources, [](const auto& claims, const auto& source) {
+      const std::string_view domain = TrustDomainOf(claims);
+      return domain.empty() || domain == source.issuer;  // Verify says what is wrong with ""
+    });
   }
 
   Result<Attested> Verify(const EvidenceStatement& statement, const Trust& trust,
@@ -89,11 +92,11 @@ class JwtSvid final : public Format {
     AGENTCA_ASSIGN(const Token token, Token::Parse(statement.evidence));
     AGENTCA_TRY(CheckHeader(token.jws()));
     const JsonValue claims = token.claims();
-    AGENTCA_ASSIGN(const std::string subject, claims.String("sub"));
-    if (TrustDomainOf(subject).empty()) {
+    const std::string_view domain = TrustDomainOf(claims);
+    if (domain.empty()) {
       return Error{Code::kMalformed, "claim \"sub\" is no SPIFFE ID of a workload"};
     }
-    if (!IsOf(claims, trust.source())) {
+    if (domain != trust.source().issuer) {
       return BadAttestation(cause::kWrongIssuer, "claim \"sub\" is not of the trust domain " +
                                                      Quoted(trust.source().issuer));
     }

@@ -48,6 +48,14 @@ std::string_view OwnPrefix(std::string_view audience) {
   return at == std::string_view::npos ? audience : audience.substr(0, at + kChallenge.size());
 }
 
+std::string OurAlgorithms() {
+  std::string out;
+  for (const std::string_view name : kJwsAlgorithms) {
+    out += (out.empty() ? "" : ", ") + std::string(name);
+  }
+  return out;
+}
+
 }  // namespace
 
 Token::Token(CompactJws jws, JsonDocument claims)
@@ -58,7 +66,8 @@ Result<Token> Token::Parse(ByteView evidence) {
   auto jws = CompactJws::Parse(AsText(evidence));
   if (!jws.ok()) {
     if (jws.error().code != Code::kBadSignatureAlgorithm) return std::move(jws).error();
-    return BadAttestation(cause::kBadSignature, "the algorithm of the token is none of ours");
+    return BadAttestation(cause::kBadSignature,
+                          "the algorithm of the token is none of " + OurAlgorithms());
   }
   auto claims = JsonDocument::Parse(jws->payload, kClaimLimits);
   if (!claims.ok()) return Malformed("claims of the token: " + claims.error().detail);

@@ -52,15 +52,16 @@ Result<ca::Claims> Flatten(const JsonValue& claims);
 // "" without a `jti`; otherwise short, whatever issuer and `jti` are.
 Result<std::string> ReplayIdOf(std::string_view source, const JsonValue& claims);
 
-// The candidates for evidence that is a Token: sources of this format for which `fits`.
+// The candidates for evidence that is a Token: sources of this format for which `fits`. All of them
+// when it is none, so that Verify says what is wrong with it.
 template <class Fits>
 std::vector<std::string> CandidatesFor(std::string_view format, const EvidenceStatement& statement,
                                        const std::vector<ca::EvidenceSource>& sources, Fits fits) {
   std::vector<std::string> names;
   const auto token = Token::Parse(statement.evidence);
-  if (!token.ok()) return names;
   for (const ca::EvidenceSource& source : sources) {
-    if (source.format == format && fits(token->claims(), source)) names.push_back(source.name);
+    if (source.format != format) continue;
+    if (!token.ok() || fits(token->claims(), source)) names.push_back(source.name);
   }
   return names;
 }

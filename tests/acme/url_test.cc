@@ -43,5 +43,18 @@ TEST(RedirectTarget, KnowsEveryWayToWriteAnAddress) {
   }
 }
 
+TEST(Url, IsReadWhenItIsAbsolute) {
+  const auto url = ParseUrl("HTTPS://Issuer.Test:8443/keys?v=1#part");
+  ASSERT_TRUE(url.ok()) << url.error().detail;
+  EXPECT_EQ(url->Text(), "https://issuer.test:8443/keys?v=1");
+  EXPECT_EQ(ParseUrl("https://issuer.test")->target, "/");
+  for (const char* text : {"", "/keys", "issuer.test/keys", "//issuer.test/keys", "ftp://a.test/",
+                           "https:keys", "https://", "https://u@a.test/", "https://a b.test/"}) {
+    const auto bad = ParseUrl(text);
+    ASSERT_FALSE(bad.ok()) << text;
+    EXPECT_EQ(bad.error().code, Code::kMalformed) << text;
+  }
+}
+
 }  // namespace
 }  // namespace agentca::acme

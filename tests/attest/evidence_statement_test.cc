@@ -1,6 +1,8 @@
 // The response to the challenge: its members, limits and refusals; what evidence is bound to.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "acme/attest/format.h"
 #include "tests/fakes/test_signer.h"
 
@@ -138,6 +140,21 @@ TEST(BadAttestation, NamesItsCauseInASubproblem) {
   EXPECT_EQ(error.causes[0].detail, "stale nonce");
   EXPECT_EQ(CauseOf(error), "stale nonce");
   EXPECT_EQ(CauseOf(Error{Code::kMalformed, "x"}), "");
+}
+
+TEST(AllFormats, AreThoseThatSourcesMayHave) {
+  std::set<std::string> names;
+  for (const auto& format : AllFormats()) {
+    ca::EvidenceSource source;
+    source.name = "a";
+    source.format = format->name();
+    const auto status = ca::CheckEvidenceSource(source);  // other fields may be missing
+    EXPECT_TRUE(status.ok() || !status.error().detail.starts_with("format:")) << source.format;
+    EXPECT_TRUE(names.insert(source.format).second) << source.format << " is there twice";
+  }
+  EXPECT_EQ(
+      names.count("jwt") + names.count("jwt-svid") + names.count("x5c") + names.count("statement"),
+      4u);
 }
 
 }  // namespace

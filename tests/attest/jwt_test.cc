@@ -143,6 +143,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(Jwt, ErrorsSayWhatAnOperatorNeeds) {
   EXPECT_EQ(Reason(Verify("jwt_expired", Fresh())), "expired: since 2027-01-15T07:59:00Z");
+  EXPECT_EQ(Reason(Verify("jwt_HS256", Fresh())),
+            "bad signature: the algorithm of the token is none of ES256, ES384, EdDSA, RS256");
   EXPECT_EQ(Reason(Verify("jwt_issuer", Fresh())),
             "wrong issuer: claim \"iss\" is not \"https://kubernetes.default.svc.cluster.local\", "
             "the issuer of source \"cluster\"");
@@ -199,7 +201,9 @@ TEST_F(Jwt, CandidatesAreTheSourcesOfTheIssuer) {
   EXPECT_EQ(names("jwt_fresh_ES256"), (std::vector<std::string>{"cluster", "cluster-again"}));
   EXPECT_EQ(names("github_fresh_RS256"), (std::vector<std::string>{"github"}));
   EXPECT_TRUE(names("jwt_no_issuer").empty());
-  EXPECT_TRUE(names("jwt_text").empty());
+  // So that somebody says what is wrong with it.
+  EXPECT_EQ(names("jwt_text"),
+            (std::vector<std::string>{"cluster", "github", "cluster-again", "nobody"}));
 }
 
 }  // namespace

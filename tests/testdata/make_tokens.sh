@@ -2,6 +2,7 @@
 # Makes the tokens and statements in attest/ with Debian's jose command (JWTs as Kubernetes has them,
 # JWT-SVIDs, statements), openssl (digests) and PyJWT (tokens as GitHub Actions has them, EdDSA). The
 # private keys are thrown away: run it again and everything differs but what the tests look at.
+# Needs jose, jq, openssl, python3-jwt and python3-cryptography of Debian 12 or later.
 # Time stands still at 1800000000. Seeds for tests/fuzz are a part of them.
 # shellcheck disable=SC2016  # jq has its own $
 set -eu
