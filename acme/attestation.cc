@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "acme/attest/measurement.h"
 #include "ca/base/log.h"
 
 namespace agentca::acme {
@@ -90,13 +91,6 @@ std::vector<std::string> SourcesOf(const std::optional<ca::Agent>& agent,
 
 bool SpeaksFor(const ca::EvidenceSource& source, const ca::AgentId& id) {
   return source.tenant.empty() || source.tenant == id.tenant;
-}
-
-Status CheckRequired(const ca::EvidenceSource& source, const ca::Claims& claims) {
-  const ca::ClaimMatcher* mismatch = ca::FirstMismatch(source.required, claims);
-  if (mismatch == nullptr) return {};
-  return BadAttestation(cause::kMeasurementDenied,
-                        Explain(*mismatch, claims, "source " + Quoted(source.name)));
 }
 
 // A source of which nothing is believed.
@@ -220,7 +214,7 @@ Result<Attestation> Attestor::JudgeBy(const attest::Format& format, const attest
                                       const attest::EvidenceStatement& statement) const {
   const ca::EvidenceSource& source = trust.source();
   AGENTCA_ASSIGN(attest::Attested attested, format.Verify(statement, trust, expectation));
-  AGENTCA_TRY(CheckRequired(source, attested.claims));
+  AGENTCA_TRY(attest::CheckRequired(source, attested.claims));
 
   Attestation out;
   if (subject.agent) {
@@ -332,7 +326,7 @@ Status Attestor::Recheck(const ca::Agent& agent, const Attestation& attestation,
   }
   const ca::EvidenceSource& source = (*trust)->source();
   std::string why;
-  Status required = CheckRequired(source, attestation.claims);
+  Status required = attest::CheckRequired(source, attestation.claims);
   if (!required.ok()) {
     why = required.error().detail;
   } else if (FulfilledRule(agent, source.name, attestation.claims, why) != nullptr) {

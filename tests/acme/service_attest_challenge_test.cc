@@ -159,7 +159,7 @@ TEST_F(AttestChallenge, WhatTheSourceRequiresMustHold) {
   Put(source);
   AgentOrder order = Order(client_);
   EXPECT_EQ(Fails(client_, order, HardwareResponse(Of(order), nullptr, 4, "bad")),
-            "badAttestationStatement: measurement denied: claim \"image\" is \"bad\", source "
+            "badAttestationStatement: measurement denied: \"image\" is \"bad\", source "
             "\"lab\" wants \"good\"");
   order = Order(client_);
   EXPECT_TRUE(Proves(client_, order, HardwareResponse(Of(order), nullptr, 4, "good")));
