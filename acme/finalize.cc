@@ -38,19 +38,15 @@ ca::CertificateRequest MakeRequest(const Order& order, const ca::Csr& csr) {
   return request;
 }
 
-// §11.1: a key that signs as an account must not be a certificate's. A compromised key must not be
-// anybody's; the store would refuse it, but only when the order has begun.
-Status CheckKey(Context& context, const ca::Csr& csr) {
-  AGENTCA_ASSIGN(const ca::KeyHistory history,
-                 context.memory.certificates.HistoryOf(csr.key.spki_sha256()));
-  if (history == ca::KeyHistory::kCompromised) return BadCsr("the public key was compromised");
-  const auto holder = context.memory.store.FindAccountByThumbprint(Thumbprint(csr.key));
+// §11.1: a key that signs as an account must not be a certificate's.
+Status CheckKey(Context& context, const ca::PublicKey& key) {
+  const auto holder = context.memory.store.FindAccountByThumbprint(Thumbprint(key));
   if (holder.ok()) return BadCsr("the CSR's key is the key of an account");
   if (holder.error().code != Code::kNotFound) return holder.error();
   return {};
 }
 
-// All that can be wrong with the CSR, while the order can still stay ready.
+// What of the CSR can be wrong by itself. What profile and store refuse comes with the issuance.
 Result<ca::CertificateRequest> CheckCsr(Context& context, const VerifiedRequest& request,
                                         const Order& order) {
   AGENTCA_ASSIGN(const ca::Csr csr, ReadCsr(request));
@@ -60,15 +56,8 @@ Result<ca::CertificateRequest> CheckCsr(Context& context, const VerifiedRequest&
   if (csr.dns_names != wanted.dns_names || csr.ip_addresses != wanted.ip_addresses) {
     return BadCsr("the CSR does not name exactly the identifiers of the order");
   }
-  AGENTCA_TRY(CheckKey(context, csr));
-  // A rehearsal: whatever the profile refuses is refused here, not after the order began.
-  const auto serial = ca::Serial::Random(1, context.world.random);
-  const auto tbs =
-      ca::BuildTbsCertificate(context.authority.profile, context.authority.issuance.issuer().info(),
-                              wanted, serial, request.now());
-  if (tbs.ok()) return wanted;
-  if (tbs.error().code == Code::kBadPublicKey) return BadCsr(tbs.error().detail);
-  return tbs.error();
+  AGENTCA_TRY(CheckKey(context, csr.key));
+  return wanted;
 }
 
 Status CheckReady(const OrderView& view, Time now) {
@@ -77,54 +66,85 @@ Status CheckReady(const OrderView& view, Time now) {
   return Error{Code::kOrderNotReady, "the order is " + std::string(ToString(status))};
 }
 
-// ready → processing. When the store cannot say whether it did, the order is settled later.
-Status Begin(Context& context, const OrderId& id, Time now) {
-  if (!context.settlement.Claim(id)) {
-    return Error{Code::kOrderNotReady, "the order is being finalized"};
-  }
-  const Status begun = context.memory.store.BeginFinalize(id, now);
-  if (begun.ok()) return {};
-  if (begun.error().code == Code::kUnavailable || begun.error().code == Code::kInternal) {
-    context.settlement.Conclude(id, InterruptedOrder());
-  } else {
-    context.settlement.Release(id);
-  }
-  return begun;
-}
+// The marks of the issuance move the order along in the same transactions:
+// ready → processing with the intent, processing → valid with the certificate.
+class OrderJournal final : public ca::Journal {
+ public:
+  enum class Progress { kNone, kUnknown, kBegun };  // unknown: the store cannot say
+  OrderJournal(Store& store, const OrderId& id) : store_(store), id_(id) {}
 
-Result<ca::Certificate> Issue(Context& context, const ca::CertificateRequest& wanted, Time now) {
+  Status RecordIntent(const ca::Ticket& ticket, Time now) override {
+    progress_ = Progress::kUnknown;  // also when it throws
+    Status begun = store_.BeginFinalize(id_, ticket, now);
+    if (begun.ok()) {
+      progress_ = Progress::kBegun;
+    } else if (const Code code = begun.error().code;
+               code != Code::kUnavailable && code != Code::kInternal) {
+      progress_ = Progress::kNone;
+    }
+    return begun;
+  }
+  Status RecordCertificate(const ca::Certificate& certificate,
+                           const ca::IssuerId& issuer) override {
+    return store_.CompleteOrder(id_, certificate, issuer);
+  }
+  Progress progress() const { return progress_; }
+
+ private:
+  Store& store_;
+  const OrderId& id_;
+  Progress progress_ = Progress::kNone;
+};
+using Progress = OrderJournal::Progress;
+
+Result<ca::Certificate> Issue(Context& context, const ca::CertificateRequest& wanted, Time now,
+                              ca::Journal& journal) {
   try {  // whatever is raised, the order settles
-    return context.authority.issuance.Issue(context.authority.profile, wanted, now);
+    return context.authority.issuance.Issue(context.authority.profile, wanted, now, journal);
   } catch (const std::exception& e) {
     return Error{Code::kInternal, std::string("issuance threw: ") + e.what()};
   }
 }
 
-void IssueAndSettle(Context& context, const ca::CertificateRequest& wanted, const OrderId& id,
-                    Time now) {
-  auto certificate = Issue(context, wanted, now);
+// The order as it is afterwards, or why it was left ready. The key of a CSR that the profile does
+// not allow, or that was compromised, is the CSR's fault.
+Result<OrderView> IssueAndSettle(Context& context, const ca::CertificateRequest& wanted,
+                                 OrderView view, Time now) {
+  const OrderId& id = view.order.id;
+  if (!context.settlement.Claim(id)) {
+    return Error{Code::kOrderNotReady, "the order is being finalized"};
+  }
+  OrderJournal journal(context.memory.store, id);
+  auto certificate = Issue(context, wanted, now, journal);
   if (certificate.ok()) {
-    context.settlement.Finish(id, certificate->serial);
-    return;
+    context.settlement.Release(id);
+    view.order.finalizing = true;
+    view.order.certificate = std::move(certificate->serial);
+    return view;
+  }
+  if (journal.progress() == Progress::kNone) {
+    context.settlement.Release(id);
+    const Error& refused = certificate.error();
+    return refused.code == Code::kBadPublicKey ? BadCsr(refused.detail) : refused;
   }
   const Error error = Disclose(std::move(certificate).error(), context.world.random);
   // The store may have kept a certificate of which we only heard an error.
   context.settlement.Conclude(id, error.code == Code::kUnavailable ? InterruptedOrder() : error);
+  if (journal.progress() == Progress::kUnknown) return error;
+  return context.memory.store.FindOrder(id);
 }
 
 }  // namespace
 
 Result<http::Response> HandleFinalize(Context& context, const VerifiedRequest& request) {
-  AGENTCA_ASSIGN(const OrderView view, FindOwnOrder(context, request));
+  AGENTCA_ASSIGN(OrderView view, FindOwnOrder(context, request));
   AGENTCA_TRY(CheckReady(view, request.now()));
   AGENTCA_ASSIGN(const ca::CertificateRequest wanted, CheckCsr(context, request, view.order));
   if (!context.authority.keys.Healthy()) {
     return Error{Code::kUnavailable, "the issuing key cannot be used now"};
   }
-  AGENTCA_TRY(Begin(context, view.order.id, request.now()));
-  IssueAndSettle(context, wanted, view.order.id, request.now());
-
-  AGENTCA_ASSIGN(const OrderView settled, context.memory.store.FindOrder(view.order.id));
+  AGENTCA_ASSIGN(const OrderView settled,
+                 IssueAndSettle(context, wanted, std::move(view), request.now()));
   return OrderResponse(context, settled, request.now());
 }
 

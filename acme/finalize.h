@@ -8,8 +8,8 @@
 
 namespace agentca::acme {
 
-// Whatever is wrong with the request leaves the order ready. Once BeginFinalize succeeded the order
-// settles: valid with a certificate, or invalid with an error.
+// Whatever is wrong with the request leaves the order ready. Once BeginFinalize has recorded the
+// intent the order settles: valid with a certificate, or invalid with an error.
 Result<http::Response> HandleFinalize(Context& context, const VerifiedRequest& request);
 
 }  // namespace agentca::acme

@@ -9,7 +9,7 @@
 //                     │ BeginFinalize     │         valid ──expiry──► expired
 //                     ▼  (exactly once)   │           │
 //                 processing ─────────────┤           └──DeactivateAuthorization──► deactivated
-//                     │ FinishOrder(ok)   │ an authz not pending nor valid, expiry,
+//                     │ CompleteOrder     │ an authz not pending nor valid, expiry,
 //                     ▼                   ▼ cancelled, FinishOrder(error)
 //                   valid              invalid
 //
@@ -18,7 +18,9 @@
 // Invariants that the stores enforce (tests/contract/acme_store_contract.h names each):
 //   1. BeginFinalize succeeds at most once per order, and only when StatusOf says ready and the
 //      account is valid, both read in the transaction that writes.
-//   2. FinishOrder changes an order that is processing, once; a finished order never changes.
+//      The intent of its certificate is recorded with it, or neither is.
+//   2. CompleteOrder and FinishOrder change an order that is processing, once; a finished order
+//      never changes. CompleteOrder records the certificate with it, or does neither.
 //   3. BeginChallenge starts at most one challenge of an authorization; a repeat of the same one
 //      while it is processing or settled changes nothing and reports what is there.
 //   4. FinishChallenge changes an attempt that is processing, once.

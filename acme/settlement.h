@@ -21,14 +21,12 @@ class Settlement {
   bool Claim(const OrderId& id);
   void Release(const OrderId& id);
 
-  // For a claimed order: FinishOrder, now if possible, else in the background. True: done now.
-  bool Finish(const OrderId& id, const Result<ca::Serial>& outcome);
-  // The same when it is not certain what became of the order: with its certificate if one was
-  // recorded for it, with `otherwise` if it is processing without one, not at all if it is not.
+  // For a claimed order of which it is not certain what became: FinishOrder with its certificate if
+  // one was recorded for it, with `otherwise` if it is processing without one, not at all if it is
+  // not. Now if possible, else in the background. True: done now.
   bool Conclude(const OrderId& id, const Error& otherwise);
 
  private:
-  Status TryFinish(const OrderId& id, const Result<ca::Serial>& outcome);
   Status TryConclude(const OrderId& id, const Error& otherwise);
   // Runs `attempt` until it succeeds or has nothing more to do; then releases the order.
   bool Persist(const OrderId& id, std::function<Status()> attempt, std::chrono::milliseconds pause);

@@ -7,6 +7,7 @@
 
 #include "acme/model.h"
 #include "acme/verifier.h"
+#include "ca/issuer.h"
 
 namespace agentca::acme {
 
@@ -86,9 +87,13 @@ class Store {
   virtual Result<bool> HoldsAuthorizations(const AccountId&, const std::vector<Identifier>&,
                                            Time now) = 0;
 
-  // ready → processing, exactly once. kOrderNotReady otherwise; kAccountInactive.
-  virtual Status BeginFinalize(const OrderId&, Time now) = 0;
-  // processing → valid with this certificate, or invalid with this error.
+  // ready → processing, exactly once, together with ca::CertificateStore::RecordIntent and its
+  // errors. kOrderNotReady when it is not ready; kAccountInactive.
+  virtual Status BeginFinalize(const OrderId&, const ca::Ticket&, Time now) = 0;
+  // processing → valid, together with ca::CertificateStore::RecordCertificate and its errors.
+  // kConflict also when the order is not processing.
+  virtual Status CompleteOrder(const OrderId&, const ca::Certificate&, const ca::IssuerId&) = 0;
+  // processing → valid with this certificate, which is recorded, or invalid with this error.
   virtual Status FinishOrder(const OrderId&, const Result<ca::Serial>&) = 0;
   // Orders still processing: what the sweep at start settles.
   virtual Result<std::vector<OrderId>> ListProcessingOrders() = 0;

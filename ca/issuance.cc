@@ -50,27 +50,27 @@ Issuance::Issuance(const Issuer& issuer, CertificateStore& store, ChainedLog& au
 
 // 1. build and lint; 2. make the exact bytes durable. A serial that exists is nobody's fault.
 Result<Ticket> Issuance::PrepareRecorded(const Profile& profile, const CertificateRequest& request,
-                                         Time now) const {
+                                         Time now, Journal& journal) const {
   for (int attempt = 1;; ++attempt) {
     const Serial serial = Serial::Random(serial_prefix_, random_);
     AGENTCA_ASSIGN(Ticket ticket, issuer_.Prepare(profile, request, serial, now));
-    const Status recorded = store_.RecordIntent(ticket, now);
+    const Status recorded = journal.RecordIntent(ticket, now);
     if (recorded) return ticket;
-    if (recorded.error().code == Code::kBadPublicKey) return recorded.error();
-    if (recorded.error().code != Code::kConflict) {
+    const Code code = recorded.error().code;
+    if (code == Code::kUnavailable || code == Code::kInternal) {
       // The intent may be there all the same. It is settled now or, if the store stays away, by the
       // sweep at the next start; nothing was signed.
       Abandon(serial, request.reference, "intent not recorded: " + recorded.error().detail, now);
-      return recorded.error();
     }
+    if (code != Code::kConflict) return recorded.error();
     if (attempt == kSerialAttempts)
       return Error{Code::kInternal, "random serials are in use: is the generator broken?"};
   }
 }
 
 Result<Certificate> Issuance::Issue(const Profile& profile, const CertificateRequest& request,
-                                    Time now) const {
-  AGENTCA_ASSIGN(Ticket ticket, PrepareRecorded(profile, request, now));
+                                    Time now, Journal& journal) const {
+  AGENTCA_ASSIGN(Ticket ticket, PrepareRecorded(profile, request, now, journal));
   const Serial serial = ticket.serial();
   const std::string serial_text = serial.ToString();
   const std::string tbs_hash = ToHex(Sha256(ticket.tbs()));
@@ -101,7 +101,7 @@ Result<Certificate> Issuance::Issue(const Profile& profile, const CertificateReq
   }
 
   // 5. Make the certificate durable before anybody sees it.
-  if (const Status stored = store_.RecordCertificate(*certificate, issuer_.id()); !stored) {
+  if (const Status stored = journal.RecordCertificate(*certificate, issuer_.id()); !stored) {
     if (!Abandon(serial, request.reference, "not recorded: " + stored.error().detail, now))
       return stored.error();
   }

@@ -16,10 +16,16 @@ class Issuance {
   const Issuer& issuer() const { return issuer_; }
   // On failure after the intent was recorded the serial is abandoned and never signed again. A
   // reused serial (kConflict from RecordIntent) is retried with a new one.
-  Result<Certificate> Issue(const Profile&, const CertificateRequest&, Time now) const;
+  Result<Certificate> Issue(const Profile& profile, const CertificateRequest& request,
+                            Time now) const {
+    return Issue(profile, request, now, store_);
+  }
+  // The same, with both marks made in a journal over the same store.
+  Result<Certificate> Issue(const Profile&, const CertificateRequest&, Time now, Journal&) const;
 
  private:
-  Result<Ticket> PrepareRecorded(const Profile&, const CertificateRequest&, Time now) const;
+  Result<Ticket> PrepareRecorded(const Profile&, const CertificateRequest&, Time now,
+                                 Journal&) const;
   bool Abandon(const Serial&, std::string_view reference, const std::string& why, Time now) const;
 
   const Issuer& issuer_;

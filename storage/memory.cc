@@ -13,8 +13,8 @@ class MemoryBackend final : public Backend {
   std::string Describe() const override { return "memory:, lost at exit"; }
 
  private:
-  MemoryAcmeStore acme_;
   MemoryCertificateStore certificates_;
+  MemoryAcmeStore acme_{certificates_};
 };
 
 }  // namespace

@@ -164,13 +164,32 @@ Result<acme::OrderPage> MemoryAcmeStore::ListOrders(const AccountId& id, std::st
   return page;
 }
 
-Status MemoryAcmeStore::BeginFinalize(const OrderId& id, Time now) {
+bool MemoryAcmeStore::IsInUse(const ca::Serial& serial) const {
+  return std::any_of(orders_.begin(), orders_.end(),
+                     [&](const auto& each) { return each.second.order.certificate == serial; });
+}
+
+Status MemoryAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket, Time now) {
   const std::lock_guard lock(mutex_);
   const auto found = orders_.find(id);
   if (found == orders_.end()) return NoSuchOrder();
   OrderView view = View(found->second);
   AGENTCA_TRY(StartFinalizing(view, accounts_.at(view.order.account_id).status, now));
+  AGENTCA_TRY(certificates_.RecordIntent(ticket, now));
   found->second.order.finalizing = true;
+  return {};
+}
+
+Status MemoryAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
+                                      const ca::IssuerId& issuer) {
+  const std::lock_guard lock(mutex_);
+  const auto found = orders_.find(id);
+  if (found == orders_.end()) return NoSuchOrder();
+  acme::Order settled = found->second.order;
+  AGENTCA_TRY(SettleOrder(settled, certificate.serial));
+  if (IsInUse(certificate.serial)) return CertificateInUse();
+  AGENTCA_TRY(certificates_.RecordCertificate(certificate, issuer));
+  found->second.order = std::move(settled);
   return {};
 }
 
@@ -180,11 +199,7 @@ Status MemoryAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>&
   if (found == orders_.end()) return NoSuchOrder();
   acme::Order settled = found->second.order;
   AGENTCA_TRY(SettleOrder(settled, outcome));
-  for (const auto& [other_id, row] : orders_) {
-    if (settled.certificate && row.order.certificate == settled.certificate) {
-      return CertificateInUse();
-    }
-  }
+  if (settled.certificate && IsInUse(*settled.certificate)) return CertificateInUse();
   found->second.order = std::move(settled);
   return {};
 }

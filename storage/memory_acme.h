@@ -5,11 +5,14 @@
 #include <mutex>
 
 #include "acme/store.h"
+#include "ca/certificate_store.h"
 
 namespace agentca::storage {
 
+// Calls the certificate store with its own lock held, never the other way round.
 class MemoryAcmeStore final : public acme::Store {
  public:
+  explicit MemoryAcmeStore(ca::CertificateStore& certificates) : certificates_(certificates) {}
   Result<acme::AccountCreation> CreateAccount(const acme::NewAccount& request) override;
   Result<acme::Account> FindAccount(const acme::AccountId& id) override;
   Result<acme::Account> FindAccountByThumbprint(std::string_view thumbprint) override;
@@ -26,7 +29,9 @@ class MemoryAcmeStore final : public acme::Store {
   Result<acme::OrderPage> ListOrders(const acme::AccountId& id, std::string_view after,
                                      size_t limit, Time now) override;
   Result<acme::OrderView> FindOrderByCertificate(const ca::Serial& serial) override;
-  Status BeginFinalize(const acme::OrderId& id, Time now) override;
+  Status BeginFinalize(const acme::OrderId& id, const ca::Ticket& ticket, Time now) override;
+  Status CompleteOrder(const acme::OrderId& id, const ca::Certificate& certificate,
+                       const ca::IssuerId& issuer) override;
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override;
   Result<std::vector<acme::OrderId>> ListProcessingOrders() override;
 
@@ -56,6 +61,9 @@ class MemoryAcmeStore final : public acme::Store {
   acme::OrderView View(const OrderRow& row) const;
   bool Holds(const acme::AccountId& id, const acme::Identifier& identifier, Time now) const;
 
+  bool IsInUse(const ca::Serial& serial) const;
+
+  ca::CertificateStore& certificates_;
   std::mutex mutex_;  // guards everything below
   std::map<acme::AccountId, acme::Account> accounts_;
   std::map<acme::OrderId, OrderRow> orders_;

@@ -26,7 +26,9 @@ class SqliteAcmeStore final : public acme::Store {
   Result<acme::OrderPage> ListOrders(const acme::AccountId& id, std::string_view after,
                                      size_t limit, Time now) override;
   Result<acme::OrderView> FindOrderByCertificate(const ca::Serial& serial) override;
-  Status BeginFinalize(const acme::OrderId& id, Time now) override;
+  Status BeginFinalize(const acme::OrderId& id, const ca::Ticket& ticket, Time now) override;
+  Status CompleteOrder(const acme::OrderId& id, const ca::Certificate& certificate,
+                       const ca::IssuerId& issuer) override;
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override;
   Result<std::vector<acme::OrderId>> ListProcessingOrders() override;
 

@@ -136,23 +136,30 @@ Result<std::optional<ca::Revocation>> ReadRevocation(Query& row, int at_column, 
   return std::optional(ca::Revocation{row.At(at_column), *reason});
 }
 
-Status SqliteCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
+Status AddIntent(Connection& connection, const ca::Ticket& ticket, Time now) {
   if (ticket.spent()) return Error{Code::kInternal, "storage: the ticket is spent"};
-  return database_.Write([&](Connection& connection) -> Status {
-    Status inserted = InsertIntent(connection, ticket, now);
-    if (!inserted.ok() && inserted.error().code == Code::kConflict) return SerialReused();
-    return inserted;
-  });
+  Status inserted = InsertIntent(connection, ticket, now);
+  if (!inserted.ok() && inserted.error().code == Code::kConflict) return SerialReused();
+  return inserted;
+}
+
+Status AddCertificate(Connection& connection, const ca::Certificate& certificate,
+                      const IssuerId& issuer) {
+  AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, certificate.serial));
+  AGENTCA_TRY(GuardRecording(row.status.state));
+  AGENTCA_TRY(SetDer(connection, row.body, certificate.der));
+  return Query(connection, kIssued, certificate.serial.bytes()).Run();
+}
+
+Status SqliteCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
+  return database_.Write(
+      [&](Connection& connection) { return AddIntent(connection, ticket, now); });
 }
 
 Status SqliteCertificateStore::RecordCertificate(const ca::Certificate& certificate,
                                                  const IssuerId& issuer) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, certificate.serial));
-    AGENTCA_TRY(GuardRecording(row.status.state));
-    AGENTCA_TRY(SetDer(connection, row.body, certificate.der));
-    return Query(connection, kIssued, certificate.serial.bytes()).Run();
-  });
+  return database_.Write(
+      [&](Connection& connection) { return AddCertificate(connection, certificate, issuer); });
 }
 
 Status SqliteCertificateStore::Abandon(const IssuerId& issuer, const Serial& serial, Time at) {

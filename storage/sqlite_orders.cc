@@ -1,6 +1,7 @@
 #include "storage/codec.h"
 #include "storage/sqlite_acme.h"
 #include "storage/sqlite_acme_rows.h"
+#include "storage/sqlite_certificates.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -91,6 +92,18 @@ Status InsertOrder(Connection& connection, const acme::NewOrder& request) {
       .Run();
 }
 
+Status Settle(Connection& connection, const OrderId& id, const Result<ca::Serial>& outcome) {
+  AGENTCA_ASSIGN(OrderRow row, LoadRow(connection, id));
+  AGENTCA_TRY(SettleOrder(row.order, outcome));
+  std::optional<Bytes> serial;
+  std::optional<std::string> error;
+  if (row.order.certificate) serial = row.order.certificate->bytes();
+  if (row.order.error) error = ToJson(*row.order.error);
+  Status settled = Query(connection, kSettle, serial, error, id).Run();
+  if (!settled.ok() && settled.error().code == Code::kConflict) return CertificateInUse();
+  return settled;
+}
+
 // Where a page begins: before everything, or after the order `after`.
 struct Position {
   int64_t created_at = INT64_MAX;
@@ -157,28 +170,29 @@ Result<acme::OrderPage> SqliteAcmeStore::ListOrders(const acme::AccountId& id,
   });
 }
 
-Status SqliteAcmeStore::BeginFinalize(const OrderId& id, Time now) {
+Status SqliteAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(OrderRow row, LoadRow(connection, id));
     const acme::AccountStatus account = row.account;
     AGENTCA_ASSIGN(OrderView view, LoadView(connection, std::move(row)));
     AGENTCA_TRY(StartFinalizing(view, account, now));
-    return Query(connection, "UPDATE acme_order SET finalizing = 1 WHERE id = ?", id).Run();
+    AGENTCA_TRY(
+        Query(connection, "UPDATE acme_order SET finalizing = 1 WHERE id = ?", id).Run());
+    return AddIntent(connection, ticket, now);
+  });
+}
+
+Status SqliteAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
+                                      const ca::IssuerId& issuer) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_TRY(Settle(connection, id, certificate.serial));
+    return AddCertificate(connection, certificate, issuer);
   });
 }
 
 Status SqliteAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(OrderRow row, LoadRow(connection, id));
-    AGENTCA_TRY(SettleOrder(row.order, outcome));
-    std::optional<Bytes> serial;
-    std::optional<std::string> error;
-    if (row.order.certificate) serial = row.order.certificate->bytes();
-    if (row.order.error) error = ToJson(*row.order.error);
-    Status settled = Query(connection, kSettle, serial, error, id).Run();
-    if (!settled.ok() && settled.error().code == Code::kConflict) return CertificateInUse();
-    return settled;
-  });
+  return database_.Write(
+      [&](Connection& connection) { return Settle(connection, id, outcome); });
 }
 
 Result<std::vector<OrderId>> SqliteAcmeStore::ListProcessingOrders() {

@@ -140,8 +140,13 @@ class FaultyStore final : public acme::Store {
     return plan_.Run("HoldsAuthorizations",
                      [&] { return inner_.HoldsAuthorizations(id, identifiers, now); });
   }
-  Status BeginFinalize(const acme::OrderId& id, Time now) override {
-    return plan_.Run("BeginFinalize", [&] { return inner_.BeginFinalize(id, now); });
+  Status BeginFinalize(const acme::OrderId& id, const ca::Ticket& ticket, Time now) override {
+    return plan_.Run("BeginFinalize", [&] { return inner_.BeginFinalize(id, ticket, now); });
+  }
+  Status CompleteOrder(const acme::OrderId& id, const ca::Certificate& certificate,
+                       const ca::IssuerId& issuer) override {
+    return plan_.Run("CompleteOrder",
+                     [&] { return inner_.CompleteOrder(id, certificate, issuer); });
   }
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override {
     return plan_.Run("FinishOrder", [&] { return inner_.FinishOrder(id, outcome); });
