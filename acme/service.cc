@@ -76,7 +76,7 @@ http::Response Service::Refuse(int status, std::string_view detail) {
 }
 
 std::optional<http::Response> Service::HandleFast(const http::Request& request) {
-  return core_->router().HandleOpen(request);
+  return core_->router().HandleFast(request);
 }
 
 Status Service::Recover() {

@@ -69,7 +69,8 @@ class Service {
   http::Response Handle(const http::Request& request);
   // For requests the edge refused: a problem document with a fresh nonce.
   http::Response Refuse(int status, std::string_view detail);
-  // HEAD/GET newNonce and GET directory need no thread; nullopt for the rest.
+  // HEAD/GET newNonce, GET directory and requests that look at one object need no thread; nullopt
+  // for the rest.
   std::optional<http::Response> HandleFast(const http::Request& request);
   // Once at start, before listening: settles orders left processing (with their certificate when it
   // was recorded, with an error otherwise) and takes up validations left processing.
