@@ -40,7 +40,7 @@ class Service::Core {
     AGENTCA_ASSIGN(auto pending, context_.memory.store.ListProcessingChallenges());
     for (PendingValidation& each : pending) {
       auto place = validations_.TryReserve(each.authorization.account_id);
-      validations_.Start(std::move(each), std::move(place));
+      (void)validations_.Start(std::move(each), std::move(place));
     }
     if (!pending.empty()) {
       Log(Level::kInfo, "took up validations", {{"count", std::to_string(pending.size())}});

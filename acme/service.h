@@ -55,6 +55,9 @@ struct ValidationOptions {
   size_t queue = 4'096;
   int attempts = 3;  // §8.2: tries for causes that can pass (connection, DNS)
   std::chrono::milliseconds retry_delay{1'000};  // doubled each time
+  // How long the answer to a challenge waits for the validation: one that is quick shows in it, and
+  // spares client and server a poll that comes too early. Holds a worker.
+  std::chrono::milliseconds answer_wait{25};
 };
 
 // Thread-safe.

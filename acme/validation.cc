@@ -45,6 +45,7 @@ struct ValidationQueue::Job {
   Result<Proof> outcome = Error{};  // of the last try, disclosed
   bool audited = false;
   milliseconds pause = kFirstPause;  // before the next attempt to settle
+  std::promise<void> settled;
 };
 
 // Counts the places taken, in all and by account. Thread-safe.
@@ -101,13 +102,15 @@ ValidationQueue::Place ValidationQueue::TryReserve(const AccountId& account) {
   return {places_.get(), [places = places_, account](void*) { places->Free(account); }};
 }
 
-void ValidationQueue::Start(PendingValidation validation, Place place) {
+std::future<void> ValidationQueue::Start(PendingValidation validation, Place place) {
   auto job = std::make_shared<Job>();
   job->authorization = std::move(validation.authorization);
   job->type = job->authorization.attempt->type;
   job->key_authorization = job->authorization.token + "." + validation.thumbprint;  // §8.1
   job->place = std::move(place);
+  auto settled = job->settled.get_future();
   tasks_.Run([this, job] { Verify(job); }, job->authorization.account_id);
+  return settled;
 }
 
 void ValidationQueue::StartIfBegun(const Authorization& authorization, std::string thumbprint,
@@ -123,7 +126,7 @@ void ValidationQueue::LookAgain(const Authorization& authorization, const std::s
         auto found = memory_.store.FindAuthorization(authorization.id);
         if (found.ok()) {
           if (found->attempt && found->attempt->state == AttemptState::kProcessing)
-            Start({*std::move(found), thumbprint}, place);
+            (void)Start({*std::move(found), thumbprint}, place);
         } else if (found.error().code != Code::kNotFound) {
           LookAgain(authorization, thumbprint, place, std::min(pause * 2, kLongestPause));
         }
@@ -190,10 +193,10 @@ Status ValidationQueue::Record(Job& job) {
 
 void ValidationQueue::Settle(const std::shared_ptr<Job>& job) {
   const Status recorded = Record(*job);
-  if (recorded.ok()) return;
-  const Code code = recorded.error().code;
-  // Settled already (an earlier call persisted although it failed), deactivated, or gone.
-  if (code == Code::kConflict || code == Code::kNotFound) return;
+  const Code code = recorded.ok() ? Code::kConflict : recorded.error().code;
+  // Settled now, settled already (an earlier call persisted although it failed), deactivated, or
+  // gone.
+  if (code == Code::kConflict || code == Code::kNotFound) return job->settled.set_value();
   Log(Level::kError, "a validation could not be settled yet",
       {{"authorization", job->authorization.id}, {"detail", recorded.error().detail}});
   const milliseconds pause = job->pause;
