@@ -1,5 +1,6 @@
 // The one way a certificate comes into being, for ACME orders and for the CA's own certificates:
-// Prepare → RecordIntent → audit → Issue (signs and verifies) → RecordCertificate.
+// Prepare → RecordIntent and audit, at the same time → Issue (signs and verifies) →
+// RecordCertificate and audit, at the same time.
 #pragma once
 
 #include "ca/audit.h"
@@ -24,8 +25,10 @@ class Issuance {
   Result<Certificate> Issue(const Profile&, const CertificateRequest&, Time now, Journal&) const;
 
  private:
-  Result<Ticket> PrepareRecorded(const Profile&, const CertificateRequest&, Time now,
+  struct Intent;  // a ticket, and what the audit log says of it
+  Result<Intent> PrepareRecorded(const Profile&, const CertificateRequest&, Time now,
                                  Journal&) const;
+  ChainedLog::Pending BeginAudit(std::string_view event, const Intent&, Time now) const;
   bool Abandon(const Serial&, std::string_view reference, const std::string& why, Time now) const;
 
   const Issuer& issuer_;
