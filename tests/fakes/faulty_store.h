@@ -159,9 +159,24 @@ class FaultyStore final : public acme::Store {
     return plan_.Run("HoldsAuthorizations",
                      [&] { return inner_.HoldsAuthorizations(id, identifiers, now); });
   }
-  Status BeginFinalize(const acme::OrderId& id, const acme::FinalizeGuard& guard,
-                       Time now) override {
-    return plan_.Run("BeginFinalize", [&] { return inner_.BeginFinalize(id, guard, now); });
+  Status BeginFinalize(const acme::OrderId& id, const ca::Ticket& ticket,
+                       const acme::FinalizeGuard& guard, Time now) override {
+    return plan_.Run("BeginFinalize",
+                     [&] { return inner_.BeginFinalize(id, ticket, guard, now); });
+  }
+  Status AskApproval(const acme::OrderId& id, const acme::Approval& approval,
+                     const acme::FinalizeGuard& guard, Time now) override {
+    return plan_.Run("AskApproval", [&] { return inner_.AskApproval(id, approval, guard, now); });
+  }
+  Status BeginApproved(const acme::OrderId& id, const ca::Ticket& ticket,
+                       const acme::FinalizeGuard& guard, Time now) override {
+    return plan_.Run("BeginApproved",
+                     [&] { return inner_.BeginApproved(id, ticket, guard, now); });
+  }
+  Status CompleteOrder(const acme::OrderId& id, const ca::Certificate& certificate,
+                       const ca::IssuerId& issuer) override {
+    return plan_.Run("CompleteOrder",
+                     [&] { return inner_.CompleteOrder(id, certificate, issuer); });
   }
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override {
     return plan_.Run("FinishOrder", [&] { return inner_.FinishOrder(id, outcome); });
