@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "acme/attest/measurement.h"
 #include "ca/base/log.h"
 
 namespace agentca::acme {
@@ -92,19 +93,28 @@ bool SpeaksFor(const ca::EvidenceSource& source, const ca::AgentId& id) {
   return source.tenant.empty() || source.tenant == id.tenant;
 }
 
-Status CheckRequired(const ca::EvidenceSource& source, const ca::Claims& claims) {
-  const ca::ClaimMatcher* mismatch = ca::FirstMismatch(source.required, claims);
-  if (mismatch == nullptr) return {};
-  return BadAttestation(cause::kMeasurementDenied,
-                        Explain(*mismatch, claims, "source " + Quoted(source.name)));
-}
+// A source of which nothing is believed.
+class NoTrust final : public attest::Trust {
+ public:
+  explicit NoTrust(const ca::EvidenceSource& source) : source_(source) {}
+  const ca::EvidenceSource& source() const override { return source_; }
+  Result<std::vector<ca::PublicKey>> KeysFor(std::string_view) const override {
+    return Error{Code::kUnavailable, "nobody asks for keys yet"};
+  }
+  const std::vector<Bytes>& roots() const override { return roots_; }
+
+ private:
+  const ca::EvidenceSource& source_;
+  const std::vector<Bytes> roots_;
+};
 
 }  // namespace
 
-const attest::Format* Attestor::Find(std::string_view name) const {
+Result<const attest::Format*> Attestor::Find(std::string_view name) const {
   const auto found = std::find_if(agents_.formats.begin(), agents_.formats.end(),
                                   [&](const auto& each) { return each->name() == name; });
-  return found == agents_.formats.end() ? nullptr : found->get();
+  if (found != agents_.formats.end()) return found->get();
+  return Error{Code::kMalformed, "evidence: this CA does not read the format \"fmt\" names"};
 }
 
 Result<Attestor::Subject> Attestor::SubjectOf(const ca::AgentId& id) const {
@@ -204,7 +214,7 @@ Result<Attestation> Attestor::JudgeBy(const attest::Format& format, const attest
                                       const attest::EvidenceStatement& statement) const {
   const ca::EvidenceSource& source = trust.source();
   AGENTCA_ASSIGN(attest::Attested attested, format.Verify(statement, trust, expectation));
-  AGENTCA_TRY(CheckRequired(source, attested.claims));
+  AGENTCA_TRY(attest::CheckRequired(source, attested.claims));
 
   Attestation out;
   if (subject.agent) {
@@ -243,10 +253,7 @@ Result<Attestation> Attestor::JudgeBy(const attest::Format& format, const attest
 
 Result<Attestation> Attestor::Judge(const ca::AgentId& id, const attest::Expectation& expectation,
                                     const attest::EvidenceStatement& statement) const {
-  const attest::Format* format = Find(statement.format);
-  if (format == nullptr) {
-    return Error{Code::kMalformed, "evidence: this CA does not read the format \"fmt\" names"};
-  }
+  AGENTCA_ASSIGN(const attest::Format* format, Find(statement.format));
   AGENTCA_ASSIGN(const Subject subject, SubjectOf(id));
   AGENTCA_ASSIGN(const Trusts trusts, TrustsFor(id, subject, expectation.now));
   std::vector<ca::EvidenceSource> sources;
@@ -290,6 +297,23 @@ Result<Attestation> Attestor::Attest(const ca::AgentId& id, attest::Expectation 
   return attestation;
 }
 
+Status Attestor::CheckForm(const ca::AgentId& id, const attest::EvidenceStatement& statement,
+                           Time now) const {
+  AGENTCA_ASSIGN(const attest::Format* format, Find(statement.format));
+  AGENTCA_ASSIGN(const Subject subject, SubjectOf(id));
+  AGENTCA_ASSIGN(const Trusts trusts, TrustsFor(id, subject, now));
+  attest::Expectation nothing;
+  nothing.now = now;
+  nothing.key = statement.key ? &*statement.key : nullptr;
+  for (const auto& trust : trusts) {
+    if (trust->source().format != statement.format) continue;
+    const auto verdict = format->Verify(statement, NoTrust(trust->source()), nothing);
+    if (verdict.ok() || verdict.error().code != Code::kMalformed) return {};
+    return verdict.error();
+  }
+  return {};
+}
+
 Status Attestor::Recheck(const ca::Agent& agent, const Attestation& attestation, Time now) const {
   AGENTCA_TRY(CheckActive(agent));
   AGENTCA_ASSIGN(const Trusts trusts, TrustsFor(agent.id, {agent, {}}, now));
@@ -302,7 +326,7 @@ Status Attestor::Recheck(const ca::Agent& agent, const Attestation& attestation,
   }
   const ca::EvidenceSource& source = (*trust)->source();
   std::string why;
-  Status required = CheckRequired(source, attestation.claims);
+  Status required = attest::CheckRequired(source, attestation.claims);
   if (!required.ok()) {
     why = required.error().detail;
   } else if (FulfilledRule(agent, source.name, attestation.claims, why) != nullptr) {

@@ -28,7 +28,10 @@ class Attestor {
   };
   Offer OfferFor(const ca::AgentId& id, Time now) const;
 
-  bool Reads(std::string_view format) const { return Find(format) != nullptr; }
+  // Is it of its format at all? kMalformed says why not; whether it proves anything is not asked,
+  // and no key is looked for. kUnavailable: the registry is away.
+  Status CheckForm(const ca::AgentId& id, const attest::EvidenceStatement& statement,
+                   Time now) const;
 
   // The whole judgement: source, signature and freshness (the format's), what the source requires,
   // the agent's rules or those of admission, class, possession of the key. `expectation.key` is set
@@ -58,7 +61,7 @@ class Attestor {
                               const attest::EvidenceStatement& statement) const;
   Status CheckPolicy(const ca::Agent& agent, int level, bool key_bound, bool fresh) const;
   Status CheckBearerAge(const attest::Attested& attested, Time now) const;
-  const attest::Format* Find(std::string_view name) const;
+  Result<const attest::Format*> Find(std::string_view name) const;
 
   const Agents& agents_;
 };

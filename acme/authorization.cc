@@ -94,13 +94,16 @@ Result<Authorization> FindOwnAuthorization(Context& context, const VerifiedReque
 
 // agent-attest-01: what cannot even be read is the client's mistake, and leaves the challenge
 // pending; everything else costs it.
-Status CheckResponse(const Context& context, std::string_view payload) {
+Status CheckResponse(const Context& context, const Authorization& authorization,
+                     std::string_view payload, Time now) {
   if (context.agents == nullptr) return {};
   AGENTCA_ASSIGN(const bool brings, BringsEvidence(payload));
-  if (!brings) return {};
+  const auto agent = context.agents->parts.naming.AgentOf(authorization.identifier.value);
+  if (!brings || !agent) return {};
   AGENTCA_ASSIGN(const auto statement, attest::ParseEvidenceStatement(payload));
-  if (context.agents->attestor.Reads(statement.format)) return {};
-  return Error{Code::kMalformed, "evidence: this CA does not read the format \"fmt\" names"};
+  const Status formed = context.agents->attestor.CheckForm(*agent, statement, now);
+  if (formed.ok() || formed.error().code == Code::kMalformed) return formed;
+  return {};  // whatever else is wrong costs the challenge
 }
 
 // A place in the queue comes first, so that a challenge that begins is validated, too.
@@ -170,7 +173,7 @@ Result<http::Response> HandleChallenge(Context& context, const VerifiedRequest& 
                  "is being validated"};
   }
   if (*type == ChallengeType::kAgentAttest01) {
-    AGENTCA_TRY(CheckResponse(context, request.payload()));
+    AGENTCA_TRY(CheckResponse(context, authorization, request.payload(), request.now()));
   }
   return Begin(context, request, authorization, *type);
 }

@@ -191,18 +191,6 @@ Result<Parts> DecodeParts(std::string_view protected_text, std::string_view payl
   return Parts{std::move(header), *std::move(payload), *std::move(signature)};
 }
 
-Status VerifySignature(SignatureAlgorithm algorithm, std::string_view signing_input,
-                       const Bytes& signature, const PublicKey& signer) {
-  if (signer.type() != RowOf(algorithm).key) {
-    return Malformed("JWS algorithm does not fit the type of the key");
-  }
-  AGENTCA_ASSIGN(const Bytes x509_form, ToX509Signature(signer.type(), signature));
-  if (!signer.Verify(algorithm, AsBytes(signing_input), x509_form)) {
-    return Malformed("JWS signature does not verify");
-  }
-  return {};
-}
-
 Status ReadHeader(const JsonValue& header, Jws& jws) {
   AGENTCA_ASSIGN(jws.algorithm, ReadAlgorithm(header));
   AGENTCA_TRY(ReadKey(header, jws));
@@ -233,8 +221,20 @@ Result<Jws> Jws::Parse(std::string_view body) {
   return jws;
 }
 
+Status VerifyJoseSignature(SignatureAlgorithm algorithm, ByteView signing_input,
+                           const Bytes& signature, const PublicKey& signer) {
+  if (signer.type() != RowOf(algorithm).key) {
+    return Malformed("the algorithm of the signature does not fit the type of the key");
+  }
+  AGENTCA_ASSIGN(const Bytes x509_form, ToX509Signature(signer.type(), signature));
+  if (!signer.Verify(algorithm, signing_input, x509_form)) {
+    return Malformed("JWS signature does not verify");
+  }
+  return {};
+}
+
 Status Jws::Verify(const ca::PublicKey& signer) const {
-  return VerifySignature(algorithm, signing_input, signature, signer);
+  return VerifyJoseSignature(algorithm, AsBytes(signing_input), signature, signer);
 }
 
 Result<CompactJws> CompactJws::Parse(std::string_view text) {
@@ -266,7 +266,7 @@ Result<CompactJws> CompactJws::Parse(std::string_view text) {
 }
 
 Status CompactJws::Verify(const ca::PublicKey& signer) const {
-  return VerifySignature(algorithm, signing_input, signature, signer);
+  return VerifyJoseSignature(algorithm, AsBytes(signing_input), signature, signer);
 }
 
 std::string_view JwsName(ca::SignatureAlgorithm algorithm) { return RowOf(algorithm).name; }

@@ -51,6 +51,11 @@ struct CompactJws {
   Bytes signature;
 };
 
+// RFC 7518 §3: ECDSA is r ‖ s, and each algorithm goes with one type of key. COSE has it from there
+// (RFC 9053 §2). kMalformed: another type of key, or it does not verify.
+Status VerifyJoseSignature(ca::SignatureAlgorithm algorithm, ByteView signing_input,
+                           const Bytes& signature, const ca::PublicKey& signer);
+
 // The name in RFC 7518, RFC 8037: "ES256".
 std::string_view JwsName(ca::SignatureAlgorithm algorithm);
 // The one algorithm of ours for keys of this type.

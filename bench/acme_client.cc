@@ -1,7 +1,6 @@
 #include "bench/acme_client.h"
 
 #include <httplib.h>
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -30,24 +29,6 @@ Key MakeKey() {
   Key key(EVP_EC_gen("P-256"));
   if (!key) throw FlowError("key generation failed");
   return key;
-}
-
-// RFC 7515 §3.4, RFC 7518 §3.4: ES256 is R ‖ S, 32 octets each.
-std::string SignEs256(EVP_PKEY* key, const std::string& input) {
-  std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
-  unsigned char der[128];
-  size_t length = sizeof der;
-  if (EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key) != 1 ||
-      EVP_DigestSign(context.get(), der, &length,
-                     reinterpret_cast<const unsigned char*>(input.data()), input.size()) != 1)
-    throw FlowError("signing failed");
-  const unsigned char* cursor = der;
-  std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>> signature(
-      d2i_ECDSA_SIG(nullptr, &cursor, static_cast<long>(length)));
-  Bytes raw(64);
-  BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), raw.data(), 32);
-  BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), raw.data() + 32, 32);
-  return ToBase64Url(raw);
 }
 
 // RFC 7638 §3.2: members in lexicographic order, no white space; also fine as the jwk itself.
@@ -85,23 +66,16 @@ acme::JsonDocument ParseJson(const std::string& step, const std::string& text) {
   return std::move(document).value();
 }
 
-std::string StringMember(const std::string& step, const acme::JsonValue& value,
-                         std::string_view name) {
-  auto text = value.String(name);
-  if (!text.ok()) throw FlowError(step + ": " + text.error().detail);
-  return std::move(text).value();
-}
-
 }  // namespace
 
 class AcmeClient::Session {
  public:
   Session(const std::string& directory_url, const std::string& ca_file,
-          std::chrono::milliseconds poll_interval, Http01Responder& responder)
+          std::chrono::milliseconds poll_interval, Prover& prover)
       : origin_(directory_url.substr(0, directory_url.find('/', directory_url.find("//") + 2))),
         http_(origin_),
         poll_interval_(poll_interval),
-        responder_(responder),
+        prover_(prover),
         account_key_(MakeKey()),
         certificate_key_(MakeKey()),
         jwk_(JwkOf(account_key_.get())),
@@ -130,12 +104,14 @@ class AcmeClient::Session {
     if (!urls.ok() || !*urls || (*urls)->size() != 1) throw FlowError("newOrder: authorizations");
     const std::string authorization_url = (*urls)->front();
 
-    const auto [challenge_url, token] =
-        ChooseHttp01(Timed(latencies, "authorization", authorization_url, "").body);
-    responder_.Put(token, token + "." + thumbprint_);
-    Timed(latencies, "challenge", challenge_url, "{}");
+    const auto authorization = ParseJson(
+        "authorization", Timed(latencies, "authorization", authorization_url, "").body);
+    const auto challenges = authorization.root().Find("challenges");
+    if (!challenges) throw FlowError("authorization: no challenges");
+    const auto answer = prover_.Begin(*challenges, dns_name, thumbprint_);
+    Timed(latencies, "challenge", answer.url, answer.payload);
     AwaitValid(latencies, "pollAuthorization", authorization_url);
-    responder_.Remove(token);
+    prover_.End(answer);
 
     const auto finalized =
         Timed(latencies, "finalize", StringMember("newOrder", order.root(), "finalize"),
@@ -153,17 +129,6 @@ class AcmeClient::Session {
  private:
   static std::string PathOf(const std::string& url) {
     return url.substr(url.find('/', url.find("//") + 2));
-  }
-
-  std::pair<std::string, std::string> ChooseHttp01(const std::string& authorization) {
-    const auto document = ParseJson("authorization", authorization);
-    const auto challenges = document.root().Find("challenges");
-    if (!challenges) throw FlowError("authorization: no challenges");
-    for (const auto& challenge : challenges->elements())
-      if (StringMember("authorization", challenge, "type") == "http-01")
-        return {StringMember("authorization", challenge, "url"),
-                StringMember("authorization", challenge, "token")};
-    throw FlowError("authorization: no http-01 challenge");
   }
 
   acme::JsonDocument AwaitValid(Latencies& latencies, const std::string& step,
@@ -222,7 +187,7 @@ class AcmeClient::Session {
   const std::string origin_;
   httplib::Client http_;
   const std::chrono::milliseconds poll_interval_;
-  Http01Responder& responder_;
+  Prover& prover_;
   const Key account_key_;
   const Key certificate_key_;
   const std::string jwk_;
@@ -231,8 +196,8 @@ class AcmeClient::Session {
 };
 
 AcmeClient::AcmeClient(const std::string& directory_url, const std::string& ca_file,
-                       std::chrono::milliseconds poll_interval, Http01Responder& responder)
-    : session_(std::make_unique<Session>(directory_url, ca_file, poll_interval, responder)) {}
+                       std::chrono::milliseconds poll_interval, Prover& prover)
+    : session_(std::make_unique<Session>(directory_url, ca_file, poll_interval, prover)) {}
 AcmeClient::~AcmeClient() = default;
 
 std::string AcmeClient::Obtain(const std::string& dns_name, Latencies& latencies) {

@@ -1,12 +1,12 @@
-// A lean ACME client (RFC 8555) for load: one account, one keep-alive connection, http-01.
+// A lean ACME client (RFC 8555) for load: one account, one keep-alive connection.
 #pragma once
 
 #include <memory>
 #include <stdexcept>
 #include <string>
 
-#include "bench/http01_responder.h"
 #include "bench/latency.h"
+#include "bench/prover.h"
 
 namespace agentca::bench {
 
@@ -21,7 +21,7 @@ class AcmeClient {
  public:
   // Fetches the directory and registers an account. Throws FlowError.
   AcmeClient(const std::string& directory_url, const std::string& ca_file,
-             std::chrono::milliseconds poll_interval, Http01Responder& responder);
+             std::chrono::milliseconds poll_interval, Prover& prover);
   ~AcmeClient();
   // newOrder → authorization → challenge → poll → finalize → poll → certificate for one name.
   // Returns the PEM chain; latencies go to `latencies`. Throws FlowError.

@@ -19,11 +19,12 @@ using agentca::bench::CpuOf;
 using agentca::bench::FlowError;
 using agentca::bench::Http01Responder;
 using agentca::bench::Latencies;
+using agentca::bench::Prover;
 using agentca::bench::SteadyClock;
 namespace po = boost::program_options;
 
 struct Options {
-  std::string directory, ca_file, zone;
+  std::string directory, ca_file, zone, jwt_key, jwt_issuer;
   int clients = 16, seconds = 15, warm_up = 1, poll_ms = 10;
   uint16_t http01_port = 5002;
   std::vector<int> server_pids;
@@ -38,7 +39,7 @@ struct Outcome {
 
 std::optional<Options> Parse(int argc, char** argv) {
   Options options;
-  po::options_description table("acme_flow: load on an ACME directory over http-01");
+  po::options_description table("acme_flow: load on an ACME directory over http-01 or agent-attest-01");
   agentca::bench::AddCommon(table, 15, options.seconds, options.server_pids);
   table.add_options()("directory", po::value(&options.directory)->required(), "directory URL")(
       "ca-file", po::value(&options.ca_file)->required(),
@@ -48,7 +49,12 @@ std::optional<Options> Parse(int argc, char** argv) {
       "poll-ms", po::value(&options.poll_ms)->default_value(10), "pause between polls")(
       "zone", po::value(&options.zone)->default_value("bench.test"), "names are RANDOM.zone")(
       "http01-port", po::value(&options.http01_port)->default_value(5002),
-      "where the server validates: 127.0.0.1, this port");
+      "where the server validates: 127.0.0.1, this port")(
+      "jwt-key", po::value(&options.jwt_key),
+      "agent-attest-01 in place of http-01, by JWTs of this key (PEM, P-256); the names are "
+      "robot-CLIENT.zone, and `sub` is robot-CLIENT")(
+      "jwt-issuer", po::value(&options.jwt_issuer)->default_value("https://bench.test"),
+      "their `iss`");
   if (!agentca::bench::ParseCommandLine(argc, argv, table)) return std::nullopt;
   return options;
 }
@@ -59,7 +65,7 @@ std::string RandomName(std::mt19937_64& engine, const std::string& zone) {
   return std::string(label) + "." + zone;
 }
 
-void RunClient(const Options& options, Http01Responder& responder, SteadyClock::time_point start,
+void RunClient(const Options& options, int number, Prover& prover, SteadyClock::time_point start,
                SteadyClock::time_point end, Outcome& outcome) {
   Latencies latencies;
   std::map<std::string, int> errors;
@@ -67,12 +73,15 @@ void RunClient(const Options& options, Http01Responder& responder, SteadyClock::
   std::mt19937_64 engine(std::random_device{}());
   try {
     AcmeClient client(options.directory, options.ca_file,
-                      std::chrono::milliseconds(options.poll_ms), responder);
+                      std::chrono::milliseconds(options.poll_ms), prover);
     while (SteadyClock::now() < end) {
       const auto begun = SteadyClock::now();
       Latencies steps;
       try {
-        client.Obtain(RandomName(engine, options.zone), steps);
+        client.Obtain(options.jwt_key.empty()
+                          ? RandomName(engine, options.zone)
+                          : "robot-" + std::to_string(number) + "." + options.zone,
+                      steps);
       } catch (const FlowError& error) {
         ++errors[error.what()];
         continue;
@@ -109,12 +118,15 @@ void Report(const Options& options, const Outcome& outcome, double cpu_seconds) 
 
 int Run(const Options& options) {
   Http01Responder responder(options.http01_port);
+  const auto prover = options.jwt_key.empty()
+                          ? agentca::bench::MakeHttp01Prover(responder)
+                          : agentca::bench::MakeJwtProver(options.jwt_key, options.jwt_issuer);
   Outcome outcome;
   const auto start = SteadyClock::now() + std::chrono::seconds(options.warm_up);
   const auto end = start + std::chrono::seconds(options.seconds);
   std::vector<std::thread> threads;
   for (int i = 0; i < options.clients; ++i)
-    threads.emplace_back([&] { RunClient(options, responder, start, end, outcome); });
+    threads.emplace_back([&, i] { RunClient(options, i, *prover, start, end, outcome); });
   std::this_thread::sleep_until(start);
   const auto cpu_before = CpuOf(options.server_pids);
   std::this_thread::sleep_until(end);

@@ -11,6 +11,7 @@ read -r acme http static < <(free_ports 3)
 
 "$agentca" init --dir "$work/ca" --trust-domain bench.test > "$work/init.log" 2>&1
 "$agentca" serve --dir "$work/ca" --acme-listen "127.0.0.1:$acme" --http-listen "127.0.0.1:$http" \
+  --admin-listen none \
   --external-url "https://127.0.0.1:$acme" --log-level warning > "$work/serve.log" 2>&1 &
 serve=$!
 pids+=("$serve")

@@ -113,7 +113,7 @@ struct EvidenceSource {
   // A fixed audience is L1: no nonce of ours is in the token. "" : only the challenge's audience.
   std::string fixed_audience;
   int max_level = 4;  // evidence from here counts for no more than this
-  // tpm: "pcr/sha256/<index>" → allowed hex digests; eat: claim → allowed values. All must hold.
+  // tpm: "pcr/sha256/<index>" → hex digests; eat: claim → values. One of each claim must match.
   std::vector<ClaimMatcher> required;
   friend bool operator==(const EvidenceSource&, const EvidenceSource&) = default;
 };

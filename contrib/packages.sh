@@ -3,16 +3,17 @@
 
 build_packages=(g++ make cmake ninja-build pkg-config ccache libssl-dev libboost-dev
   libboost-program-options-dev libcpp-httplib-dev rapidjson-dev libpqxx-dev libsqlite3-dev libp11-dev
-  libp11-kit-dev libc-ares-dev libidn2-dev libspdlog-dev)
-quickstart_packages=(softhsm2 certbot pebble openssl curl ca-certificates)
+  libp11-kit-dev libc-ares-dev libcbor-dev libidn2-dev libspdlog-dev libtss2-dev)
+quickstart_packages=(softhsm2 certbot pebble jose python3 openssl curl ca-certificates)
 case $(. /etc/os-release && echo "${VERSION_ID:-}") in
   12) clang=14 ;;
   *) clang=19 ;;  # Debian 13
 esac
 test_packages=(git libgtest-dev libbenchmark-dev "clang-$clang" "libclang-rt-$clang-dev"
   "llvm-$clang" python3-pytest python3-pytest-timeout python3-pytest-xdist python3-cryptography
-  python3-requests lego dehydrated uacme gnutls-bin nginx-light nodejs libnss3-tools opensc sqlite3
-  shellcheck mandoc strace proot jq)
+  python3-requests lego dehydrated uacme gnutls-bin nginx-light nodejs libnss3-tools opensc
+  sqlite3 shellcheck mandoc strace proot jq swtpm tpm2-tools npm python3-pip python3-setuptools
+  python3-wheel tpm2-openssl)
 
 is_installed() {
   [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

@@ -64,7 +64,7 @@ int NoPassphrase(char*, int, int, void*) { return -1; }
 
 }  // namespace
 
-Result<std::unique_ptr<ca::Signer>> OpenSoftKey(const std::filesystem::path& pem) {
+Result<std::unique_ptr<ca::Signer>> ReadPemKey(const std::filesystem::path& pem) {
   const BioPtr file(BIO_new_file(pem.c_str(), "r"));
   if (file == nullptr) {
     return Error{Code::kUnavailable,
@@ -75,7 +75,11 @@ Result<std::unique_ptr<ca::Signer>> OpenSoftKey(const std::filesystem::path& pem
     return Error{Code::kUnavailable,
                  "no private key in " + pem.string() + ": " + ca::openssl::LastError()};
   }
-  AGENTCA_ASSIGN(auto signer, FromKey(std::move(key)));
+  return FromKey(std::move(key));
+}
+
+Result<std::unique_ptr<ca::Signer>> OpenSoftKey(const std::filesystem::path& pem) {
+  AGENTCA_ASSIGN(auto signer, ReadPemKey(pem));
   Log(Level::kWarning, "a CA key in a PEM file is for development only", {{"file", pem.native()}});
   return signer;
 }

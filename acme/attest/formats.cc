@@ -8,6 +8,8 @@ std::vector<std::unique_ptr<Format>> AllFormats() {
   formats.push_back(MakeJwtSvidFormat());
   formats.push_back(MakeX5cFormat());
   formats.push_back(MakeStatementFormat());
+  formats.push_back(MakeEatFormat());
+  formats.push_back(MakeTpmFormat());
   return formats;
 }
 

@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <array>
 
+#include "acme/attest/confirmation.h"
 #include "acme/attest/token.h"
 
 namespace agentca::acme::attest {
@@ -50,30 +51,6 @@ Status CheckAudience(const JsonValue& claims, const Expectation& expectation) {
   }
   return BadAttestation(cause::kForeignAudience,
                         "the statement is for " + Quoted(audiences.front()));
-}
-
-// Whether the statement covers the certificate's key.
-Result<bool> CheckConfirmation(const JsonValue& claims, const Expectation& expectation) {
-  const auto confirmation = claims.Find("cnf");
-  if (!confirmation) return false;
-  const auto jwk = confirmation->Find("jwk");
-  AGENTCA_ASSIGN(const auto thumbprint, confirmation->OptionalString("jkt"));
-  // RFC 7800 §3.1: "at most one" key is represented.
-  if (jwk.has_value() == thumbprint.has_value()) {
-    return Malformed("claim \"cnf\" must have exactly one of \"jwk\" and \"jkt\"");
-  }
-  if (expectation.key == nullptr) {
-    return BadAttestation(cause::kKeyMismatch,
-                          "the statement is for a key, and \"spki\" does not say which");
-  }
-  if (thumbprint) {
-    if (*thumbprint == Thumbprint(*expectation.key)) return true;
-  } else {
-    const auto key = ParseJwk(*jwk);
-    if (!key.ok()) return Malformed("claim \"cnf\": " + key.error().detail);
-    if (*key == *expectation.key) return true;
-  }
-  return BadAttestation(cause::kKeyMismatch, "the statement is for another key");
 }
 
 size_t DigestSize(std::string_view algorithm) {

@@ -92,6 +92,7 @@ Result<Hierarchy> Found(const Foundation& with) {
   if (auto ocsp = own.IssueOcspDelegate(ocsp_signer->public_key(), now); !ocsp.ok())
     return std::move(ocsp).error();
   if (auto tls = own.IssueTlsIdentity(now); !tls.ok()) return std::move(tls).error();
+  if (auto admin = own.IssueAdmin(now); !admin.ok()) return std::move(admin).error();
 
   AGENTCA_TRY(PublishFirstCrl(with, *root_issuer));
   AGENTCA_TRY(PublishFirstCrl(with, *issuer));

@@ -19,9 +19,9 @@ struct Foundation {
   const Clock& clock;
 };
 
-// Self-signs the root, has it issue the issuing CA, which issues the OCSP delegate and the server's
-// TLS certificate; all but the root go through ca::Issuance (recorded and audited). Writes DIR/ca,
-// DIR/tls and the first CRL of both. Reads the profiles in DIR/profiles.
+// Self-signs the root, has it issue the issuing CA, which issues the OCSP delegate, the server's
+// TLS certificate and that of the first administrator; all but the root go through ca::Issuance (recorded and audited). Writes DIR/ca,
+// DIR/tls, DIR/admin and the first CRL of both. Reads the profiles in DIR/profiles.
 Result<Hierarchy> Found(const Foundation& with);
 
 }  // namespace agentca::cli

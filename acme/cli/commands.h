@@ -22,6 +22,26 @@ Result<int> RunCertShow(const Settings& settings);
 Result<int> RunCertRevoke(const Settings& settings);
 Result<int> RunStatus(const Settings& settings);
 Result<int> RunAuditVerify(const Settings& settings);
+// Clients of the admin API.
+Result<int> RunAgentAdd(const Settings& settings);
+Result<int> RunAgentList(const Settings& settings);
+Result<int> RunAgentShow(const Settings& settings);
+Result<int> RunAgentChange(const Settings& settings);
+Result<int> RunAgentSuspend(const Settings& settings);
+Result<int> RunAgentResume(const Settings& settings);
+Result<int> RunAgentRetire(const Settings& settings);
+Result<int> RunAgentRevoke(const Settings& settings);
+Result<int> RunRuleAdd(const Settings& settings);
+Result<int> RunRuleList(const Settings& settings);
+Result<int> RunRuleRemove(const Settings& settings);
+Result<int> RunEvidenceAdd(const Settings& settings);
+Result<int> RunEvidenceList(const Settings& settings);
+Result<int> RunEvidenceRemove(const Settings& settings);
+Result<int> RunApprovalList(const Settings& settings);
+Result<int> RunApprovalGrant(const Settings& settings);
+Result<int> RunApprovalDeny(const Settings& settings);
+Result<int> RunAdminAdd(const Settings& settings);
+Result<int> RunAttest(const Settings& settings);
 
 // Everything after the program's name; returns its exit status.
 int Run(std::span<const std::string> arguments);

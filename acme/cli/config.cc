@@ -179,6 +179,7 @@ ServingConfig ReadServing(Reader& in) {
   ServingConfig out;
   out.acme_listen = in.Address("acme-listen");
   out.http_listen = in.Address("http-listen");
+  if (in.settings().Text("admin-listen") != "none") out.admin_listen = in.Address("admin-listen");
   out.external_url = in.Url("external-url", "https://");
   out.drain_deadline = in.Duration("drain-deadline", milliseconds(0));
   out.limits.max_header = in.Count("max-header", 1024, 1 << 20);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,7 @@ struct SignerConfig {
 
 struct ServingConfig {
   Endpoint acme_listen, http_listen;
+  std::optional<Endpoint> admin_listen;  // nullopt: no admin API
   std::string external_url;  // "": made of the port that acme_listen got
   std::chrono::milliseconds drain_deadline{};
   acme::http::Limits limits;

@@ -17,6 +17,9 @@ class Directory {
   Path OcspCertificate() const { return root_ / "ca" / "ocsp.pem"; }
   Path TlsChain() const { return root_ / "tls" / "chain.pem"; }
   Path TlsKey() const { return root_ / "tls" / "key.pem"; }
+  // The first administrator, made by init and renewed by serve while the files are there.
+  Path AdminCertificate() const { return root_ / "admin" / "admin.pem"; }
+  Path AdminKey() const { return root_ / "admin" / "admin.key"; }
   Path Token() const { return root_ / "token"; }
   Path Crl(const std::string& issuer_id) const { return root_ / "crl" / (issuer_id + ".crl"); }
   Path AuditLog() const { return root_ / "log" / "audit.log"; }
@@ -32,7 +35,7 @@ class Directory {
   // Exists from the first to the last step of `init`: what is here is unfinished.
   Path Unfinished() const { return root_ / "init-unfinished"; }
   // The sub-directories that init makes.
-  static constexpr const char* kFolders[] = {"ca", "tls", "db", "crl", "log", "profiles"};
+  static constexpr const char* kFolders[] = {"ca", "tls", "admin", "db", "crl", "log", "profiles"};
 
  private:
   Path root_;

@@ -36,7 +36,7 @@ std::string HelpText(const Option& option) {
 std::string Overview() {
   std::string out =
       "agentca - a private certificate authority for AI agents\n\n"
-      "usage: agentca COMMAND --dir DIR [OPTION ...]\n\n";
+      "usage: agentca COMMAND [OPTION ...]\n\n";
   for (const CommandInfo& info : CommandTable()) {
     std::string words(info.words);
     if (!info.positional.empty()) words.append(" ").append(info.positional);
@@ -54,7 +54,9 @@ std::string HelpFor(Command command) {
   const CommandInfo& info = InfoOf(command);
   std::string out = "usage: agentca " + std::string(info.words);
   if (!info.positional.empty()) out.append(" ").append(info.positional);
-  out.append(" --dir DIR [OPTION ...]\n\n").append(Wrap(info.summary, ""));
+  out.append(info.reads == Reads::kOwnFile ? "" : " --dir DIR")
+      .append(" [OPTION ...]\n\n")
+      .append(Wrap(info.summary, ""));
   const Option* previous = nullptr;
   for (const Option& option : OptionTable()) {
     if (!Has(option.commands, command)) continue;

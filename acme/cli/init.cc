@@ -199,6 +199,7 @@ void Report(const Plan& plan, const Hierarchy& hierarchy) {
             << plan.config.directory.root().string() << "\n"
             << "Root certificate: " << plan.config.directory.RootCertificate().string() << "\n"
             << "SHA-256 of it:    " << ToHex(Sha256(hierarchy.root.certificate.der)) << "\n"
+            << "Administrator:    " << plan.config.directory.AdminCertificate().string() << "\n"
             << "Next: agentca serve --dir " << plan.config.directory.root().string() << "\n";
 }
 

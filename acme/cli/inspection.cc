@@ -79,6 +79,8 @@ void ReadAnnouncement(const Directory& directory, ServerView& view) {
   if (!document.ok()) return;
   view.directory_url =
       document->root().String("directory").ok() ? *document->root().String("directory") : "";
+  view.admin_url =
+      document->root().String("admin").ok() ? *document->root().String("admin") : "";
   view.http_url = document->root().String("http").ok() ? *document->root().String("http") : "";
 }
 
@@ -157,6 +159,9 @@ Inspection Inspect(const Config& config, const Hierarchy& hierarchy, Time now) {
       OfCrl("CRL of the root", directory.Crl(root.info.id), root.certificate.key, now),
       OfCrl("CRL of the issuing CA", directory.Crl(issuing.info.id), issuing.certificate.key, now),
   };
+  std::error_code ignored;
+  if (std::filesystem::exists(directory.AdminCertificate(), ignored))
+    out.expiries.push_back(OfFile("admin certificate", directory.AdminCertificate(), now));
   AskStore(config, now, out);
   return out;
 }

@@ -21,6 +21,7 @@ struct Expiry {
 struct ServerView {
   bool running = false;  // somebody holds DIR/serve.lock
   std::string directory_url, http_url;
+  std::string admin_url;  // "" without an admin API
   std::string healthz, readyz;  // "ok", or what it answered instead
   std::string Fault() const;    // "" when it serves
 };

@@ -84,6 +84,10 @@ Result<std::unique_ptr<Node>> Node::Start(const Config& config) {
                                                            config.directory.TlsKey()));
   node->authority_->StartThreads([raw = node.get()] { raw->ReloadTls(); });
   AGENTCA_TRY(node->StartServers());
+  AGENTCA_ASSIGN(
+      node->admin_server_,
+      AdminServer::Start(config, *node->authority_, node->tls_,
+                         [raw = node.get()](const acme::OrderId& id) { raw->Decided(id); }));
   return node;
 }
 
@@ -176,6 +180,13 @@ Response Node::RefuseAcme(int status, std::string_view detail) {
   return response.With("Content-Type", "application/problem+json").With("Retry-After", "1");
 }
 
+// The decision is recorded: what fails now is taken up again later, and by the next start.
+void Node::Decided(const acme::OrderId& id) {
+  if (const Status status = service_->Decided(id); !status.ok())
+    Log(Level::kError, "cannot act on a decision yet",
+        {{"order", id}, {"cause", status.error().detail}});
+}
+
 void Node::ReloadTls() {
   if (const Status status = tls_->Reload(); !status.ok())
     Log(Level::kError, "cannot reload the TLS certificate", {{"cause", status.error().detail}});
@@ -191,7 +202,8 @@ void Node::Drain(std::chrono::milliseconds deadline) {
     return std::max(milliseconds(0),
                     std::chrono::duration_cast<milliseconds>(end - steady_clock::now()));
   };
-  acme_server_->Drain(deadline);
+  if (admin_server_) admin_server_->Drain(left());
+  acme_server_->Drain(left());
   http_server_->Drain(left());  // relying parties are answered until ACME clients are done
 }
 

@@ -1,10 +1,12 @@
-// One serving process: the authority behind an ACME server (HTTPS) and a publication server (HTTP).
+// One serving process: the authority behind an ACME server (HTTPS), a publication server (HTTP) and
+// the admin API (HTTPS).
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <string>
 
+#include "acme/cli/admin_server.h"
 #include "acme/cli/authority.h"
 #include "acme/cli/config.h"
 #include "acme/http/server.h"
@@ -15,11 +17,13 @@ namespace agentca::cli {
 
 class Node {
  public:
-  // Returns when both servers answer.
+  // Returns when all servers answer.
   static Result<std::unique_ptr<Node>> Start(const Config& config);
 
   const std::string& directory_url() const { return directory_url_; }
   const std::string& http_url() const { return http_url_; }
+  // "" without an admin API.
+  std::string admin_url() const { return admin_server_ ? admin_server_->url() : ""; }
   void ReloadTls();  // the old identity stays, with a line in the log, when the files are not sound
   void Drain(std::chrono::milliseconds deadline);
 
@@ -27,6 +31,7 @@ class Node {
   explicit Node(const Config& config) : config_(config) {}
   Status StartServers();
   Status StartService(acme::Links links);
+  void Decided(const acme::OrderId& id);
   acme::http::Response HandleAcme(const acme::http::Request& request);
   acme::http::Response RefuseAcme(int status, std::string_view detail);
 
@@ -43,6 +48,7 @@ class Node {
   std::unique_ptr<acme::Publication> publication_;
   std::unique_ptr<acme::http::WorkerPool> acme_pool_, http_pool_;
   std::unique_ptr<acme::http::Server> acme_server_, http_server_;
+  std::unique_ptr<AdminServer> admin_server_;  // null: there is no admin API
 };
 
 }  // namespace agentca::cli

@@ -1,8 +1,5 @@
 #include "acme/cli/options.h"
 
-#include <algorithm>
-#include <cassert>
-
 namespace agentca::cli {
 namespace {
 
@@ -10,41 +7,78 @@ using enum Command;
 using enum Arity;
 using enum Group;
 
-constexpr Commands kAll =
-    kInit | kServe | kSigner | kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify;
+constexpr Commands kAgentOne = kAgentSuspend | kAgentResume | kAgentRetire | kAgentRevoke;
+constexpr Commands kAgentEnd = kAgentSuspend | kAgentRetire | kAgentRevoke;
+constexpr Commands kDecide = kApprovalGrant | kApprovalDeny;
+constexpr Commands kRules = kRuleAdd | kRuleList | kRuleRemove;
+constexpr Commands kSources = kEvidenceAdd | kEvidenceList | kEvidenceRemove;
+// Clients of the admin API.
+constexpr Commands kClients = kAgentAdd | kAgentList | kAgentShow | kAgentChange | kAgentOne |
+                              kRules | kSources | kApprovalList | kDecide | kAdminAdd;
+constexpr Commands kRegister = kAgentAdd | kAgentChange;
+constexpr Commands kDescribe = kRegister | kRuleAdd;
+constexpr Commands kWithDirectory = kInit | kServe | kSigner | kCertList | kCertShow | kCertRevoke |
+                                    kStatus | kAuditVerify | kClients;
+constexpr Commands kAll = kWithDirectory | kAttest;
+constexpr Commands kOnlyAttest = static_cast<Commands>(kAttest);
 constexpr Commands kOnlyInit = static_cast<Commands>(kInit);
 // What `serve` takes, `init` takes too and writes to agentca.conf.
 constexpr Commands kBoth = kInit | kServe;
 constexpr Commands kConfOnly = 0;
-constexpr Commands kJson = kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify;
+constexpr Commands kJson =
+    kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify | kClients | kAttest;
 
 constexpr CommandInfo kCommands[] = {
-    {kInit, "init", "", "create a certificate authority in a new directory", false},
-    {kServe, "serve", "", "serve ACME, OCSP and CRLs in the foreground", true},
-    {kSigner, "signer", "", "hold the keys and sign; started by serve", true},
-    {kCertList, "cert list", "", "list certificates, newest first", true},
-    {kCertShow, "cert show", "SERIAL", "show one certificate in words and PEM", true},
-    {kCertRevoke, "cert revoke", "SERIAL", "revoke one certificate", true},
-    {kStatus, "status", "", "say what serves and what expires when", true},
-    {kAuditVerify, "audit verify", "", "check the audit and key-usage logs", true},
+    {kInit, "init", "", "create a certificate authority in a new directory", Reads::kDirectory},
+    {kServe, "serve", "", "serve ACME, OCSP and CRLs in the foreground", Reads::kConf},
+    {kSigner, "signer", "", "hold the keys and sign; started by serve", Reads::kConf},
+    {kCertList, "cert list", "", "list certificates, newest first", Reads::kConf},
+    {kCertShow, "cert show", "SERIAL", "show one certificate in words and PEM", Reads::kConf},
+    {kCertRevoke, "cert revoke", "SERIAL", "revoke one certificate", Reads::kConf},
+    {kStatus, "status", "", "say what serves and what expires when", Reads::kConf},
+    {kAuditVerify, "audit verify", "", "check the audit and key-usage logs", Reads::kConf},
+    {kAgentAdd, "agent add", "TENANT/NAME", "register an agent", Reads::kAdminApi},
+    {kAgentList, "agent list", "", "list agents by tenant and name", Reads::kAdminApi},
+    {kAgentShow, "agent show", "TENANT/NAME", "show an agent, its proofs, history, certificates",
+     Reads::kAdminApi},
+    {kAgentChange, "agent change", "TENANT/NAME", "change what is registered of an agent",
+     Reads::kAdminApi},
+    {kAgentSuspend, "agent suspend", "TENANT/NAME", "stop an agent for the time being",
+     Reads::kAdminApi},
+    {kAgentResume, "agent resume", "TENANT/NAME", "let a suspended agent go on", Reads::kAdminApi},
+    {kAgentRetire, "agent retire", "TENANT/NAME", "stop an agent for good", Reads::kAdminApi},
+    {kAgentRevoke, "agent revoke", "TENANT/NAME", "revoke all certificates of an agent",
+     Reads::kAdminApi},
+    {kRuleAdd, "rule add", "NAME", "add or replace an admission rule", Reads::kAdminApi},
+    {kRuleList, "rule list", "", "list admission rules", Reads::kAdminApi},
+    {kRuleRemove, "rule remove", "NAME", "remove an admission rule", Reads::kAdminApi},
+    {kEvidenceAdd, "evidence add", "NAME", "add or replace a source of evidence", Reads::kAdminApi},
+    {kEvidenceList, "evidence list", "", "list sources of evidence", Reads::kAdminApi},
+    {kEvidenceRemove, "evidence remove", "NAME", "remove a source of evidence", Reads::kAdminApi},
+    {kApprovalList, "approval list", "", "list orders that wait for a human", Reads::kAdminApi},
+    {kApprovalGrant, "approval grant", "ORDER", "let an order be issued", Reads::kAdminApi},
+    {kApprovalDeny, "approval deny", "ORDER", "refuse an order", Reads::kAdminApi},
+    {kAdminAdd, "admin add", "NAME", "make a certificate for an administrator", Reads::kAdminApi},
+    {kAttest, "attest", "[HOOK-ARGUMENT ...]",
+     "prove an agent to its CA; a hook for ACME clients", Reads::kOwnFile},
 };
 
 constexpr Option kOptions[] = {
     {"help", "", "", kFlag, kGeneral, kAll, false, "Show the options of the command and exit."},
-    {"dir", "DIR", "", kOne, kGeneral, kAll, false,
-     "Directory of the certificate authority. Required."},
-    {"log-level", "LEVEL", "info", kOne, kGeneral, kAll, true,
+    {"dir", "DIR", "", kOne, kGeneral, kWithDirectory, false,
+     "Directory of the certificate authority. Required, except with admin-url."},
+    {"log-level", "LEVEL", "info", kOne, kGeneral, kWithDirectory, true,
      "Least severe messages to log: debug, info, warning or error."},
     {"json", "", "", kFlag, kGeneral, kJson, false, "Write JSON instead of words."},
     {"name", "DNS-NAME", "", kOne, kGeneral, static_cast<Commands>(kCertList), false,
      "Only certificates with exactly this DNS name."},
     {"valid", "", "", kFlag, kGeneral, static_cast<Commands>(kCertList), false,
      "Only certificates that are neither revoked nor expired."},
-    {"limit", "COUNT", "100", kOne, kGeneral, static_cast<Commands>(kCertList), false,
+    {"limit", "COUNT", "100", kOne, kGeneral, kCertList | kAgentList | kApprovalList, false,
      "List at most this many."},
-    {"reason", "REASON", "unspecified", kOne, kGeneral, static_cast<Commands>(kCertRevoke), false,
-     "Reason of RFC 5280, by name: keyCompromise, affiliationChanged, superseded, "
-     "cessationOfOperation or privilegeWithdrawn."},
+    {"reason", "REASON", "unspecified", kOne, kGeneral, kCertRevoke | kAgentOne | kDecide, false,
+     "Why. Of a certificate, a reason of RFC 5280 by name: keyCompromise, affiliationChanged, "
+     "superseded, cessationOfOperation or privilegeWithdrawn; of an agent or an order, in words."},
 
     {"trust-domain", "NAME", "", kOne, kIdentity, kOnlyInit, true,
      "Trust domain that this authority stands for, a DNS name. Required by init."},
@@ -91,6 +125,8 @@ constexpr Option kOptions[] = {
      "Address of the ACME server (HTTPS). Port 0 picks a free one."},
     {"http-listen", "ADDR:PORT", "127.0.0.1:14080", kOne, kServing, kBoth, true,
      "Address of the plain HTTP server: OCSP, CRLs, CA certificates, health."},
+    {"admin-listen", "ADDR:PORT", "127.0.0.1:14443", kOne, kServing, kBoth, true,
+     "Address of the admin API (HTTPS with client certificates), or none."},
     {"external-url", "URL", "", kOne, kServing, kBoth, true,
      "Base of every ACME URL as clients see it; made from the first dns-name, or localhost, and "
      "the port of acme-listen unless given."},
@@ -152,6 +188,72 @@ constexpr Option kOptions[] = {
     {"ocsp-cache", "COUNT", "200000", kOne, kPublication, kBoth, true,
      "OCSP responses kept in memory."},
 
+    {"config", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "File with KEY = VALUE lines, the keys being options of this command: what a hook cannot be "
+     "given as an argument. The command line comes first."},
+    {"server", "URL", "", kOne, kEvidence, kOnlyAttest, false,
+     "ACME server of the CA, as its clients know it: https://ca.example.com:14000/directory. "
+     "Required."},
+    {"agent", "DNS-NAME", "", kOne, kEvidence, kOnlyAttest, false,
+     "Agent to prove, when no ACME client says it."},
+    {"txt", "VALUE", "", kOne, kEvidence, kOnlyAttest, false,
+     "TXT value of the dns-01 challenge to answer, with --agent."},
+    {"grant", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "Prove the agent before it has an account; print a key id and an HMAC key for External "
+     "Account Binding, good for one account."},
+    {"print", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "Print the response to the challenge, made for --audience and --txt, instead of bringing it to "
+     "the CA: for plugins that post it themselves."},
+    {"audience", "URL", "", kOne, kEvidence, kOnlyAttest, false,
+     "URL of the challenge, for print."},
+    {"token-file", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is the token in this file, read anew each time."},
+    {"token-command", "WORD", "", kMany, kEvidence, kOnlyAttest, false,
+     "The evidence is the token that this program prints; it finds the audience that the token "
+     "must have in AGENTCA_AUDIENCE."},
+    {"evidence-format", "NAME", "jwt", kOne, kEvidence, kOnlyAttest, false,
+     "Format of the token of token-file or token-command: jwt, jwt-svid or eat."},
+    {"from-kubernetes", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is a token that the Kubernetes API makes for the pod's service account."},
+    {"service-account-dir", "DIR", "/var/run/secrets/kubernetes.io/serviceaccount", kOne, kEvidence,
+     kOnlyAttest, false, "Where the pod's service account is mounted."},
+    {"from-github", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is the OIDC token of a GitHub Actions job."},
+    {"from-gcp", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is the identity token of a Google Cloud instance."},
+    {"gcp-metadata", "URL", "http://metadata.google.internal", kOne, kEvidence, kOnlyAttest, false,
+     "Metadata server for from-gcp."},
+    {"from-spiffe", "", "", kFlag, kEvidence, kOnlyAttest, false,
+     "The evidence is a JWT-SVID of the SPIFFE Workload API."},
+    {"spiffe-command", "WORD", "", kMany, kEvidence, kOnlyAttest, false,
+     "Program that fetches the JWT-SVID; it gets -audience AUDIENCE -output json. Unless given, "
+     "spire-agent api fetch jwt."},
+    {"statement", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is a statement: the claims in this JSON file, with a nonce, signed by "
+     "attester-key."},
+    {"attester-chain", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is a signature by attester-key, whose certificate is the first in this PEM "
+     "file; the others lead to a root that the CA trusts."},
+    {"attester-key", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "Private key in PEM, for statement and attester-chain."},
+    {"attester-key-id", "TEXT", "", kOne, kEvidence, kOnlyAttest, false,
+     "Key id (kid) of attester-key in the CA's list of keys."},
+    {"tpm-ak", "OBJECT", "", kOne, kEvidence, kOnlyAttest, false,
+     "The evidence is a quote of a TPM 2.0, by tpm2-tools: its attestation key, a handle or a "
+     "context file. TPM2TOOLS_TCTI says how the TPM is reached."},
+    {"tpm-pcrs", "BANK:PCRS", "sha256:0,1,2,3,4,5,6,7", kOne, kEvidence, kOnlyAttest, false,
+     "PCRs to quote, ascending."},
+    {"tpm-chain", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "Certificates of the attestation key, in PEM, leaf first. Without it the CA knows the key."},
+    {"tpm-key", "OBJECT", "", kOne, kEvidence, kOnlyAttest, false,
+     "The certificate's key in the TPM: it is certified by the attestation key, which makes the "
+     "evidence of level 4."},
+    {"certificate-key", "FILE", "", kOne, kEvidence, kOnlyAttest, false,
+     "Private key in PEM that the certificate will be for: the evidence is bound to it. Classes "
+     "that demand level 3 or 4 need it."},
+    {"deadline", "DURATION", "60s", kOne, kEvidence, kOnlyAttest, false,
+     "Longest time of the whole run."},
+
     {"acme-threads", "COUNT", "32", kOne, kLimits, kBoth, true,
      "Threads that handle ACME requests."},
     {"http-threads", "COUNT", "8", kOne, kLimits, kBoth, true,
@@ -177,49 +279,92 @@ constexpr Option kOptions[] = {
      "Requests about evidence from one address in an hour, without an account; 0 for any number."},
     {"evidence-per-hour", "COUNT", "2000000", kOne, kLimits, kBoth, true,
      "Verifications of evidence that came without an account in an hour; 0 for any number."},
+
+    {"sponsor", "TEXT", "", kOne, kAgents, kDescribe, false,
+     "Who answers for the agent: a human or a team. Required when it is added."},
+    {"purpose", "TEXT", "", kOne, kAgents, kDescribe, false, "What the agent is for."},
+    {"deployment", "TEXT", "", kOne, kAgents, kDescribe, false, "Where the agent runs."},
+    {"access", "DEGREE", "", kOne, kAgents, kDescribe, false,
+     "How much the agent can reach: low, medium or high; low unless given."},
+    {"decision", "DEGREE", "", kOne, kAgents, kDescribe, false,
+     "How far the agent decides by itself, likewise."},
+    {"risk", "DEGREE", "", kOne, kAgents, kDescribe, false,
+     "How bad its mistakes can be, likewise."},
+    {"lifespan", "LIFESPAN", "", kOne, kAgents, kDescribe, false,
+     "How long one instance lives: ephemeral, session or persistent; ephemeral unless given."},
+    {"scope", "SCOPE", "", kMany, kAgents, kDescribe, false,
+     "What the agent may do, for those who read its certificate. May be given several times."},
+    {"evidence", "RULE", "", kMany, kAgents, kRegister, false,
+     "One way to prove the agent, as one argument: SOURCE CLAIM=PATTERN ... with all claims to "
+     "hold. A pattern is a value, or the start of one and a final *. May be given several times; "
+     "any one suffices."},
+    {"component", "DIGEST", "", kMany, kAgents, kRegister, false,
+     "What the agent is made of, declared: KIND=sha256:HEX, where KIND is model, image, config, "
+     "prompt or tools. May be given several times."},
+    {"parent", "SPIFFE-ID", "", kOne, kAgents, kRegister, false,
+     "Agent that delegates to this one."},
+    {"max-depth", "COUNT", "", kOne, kAgents, kRegister, false, "How many delegations may follow."},
+    {"agent-profile", "NAME", "", kOne, kAgents, kRegister, false,
+     "Row of the policy beside the classes: annual-hsm."},
+    {"file", "FILE", "", kOne, kAgents, kDescribe | kEvidenceAdd, false,
+     "JSON to start from, as the admin API takes it; - is standard input. Options change it."},
+    {"tenant", "TENANT", "", kOne, kAgents, kAgentList | kEvidenceAdd, false,
+     "Only agents of this tenant; of a source of evidence, the tenant that it may speak for."},
+    {"status", "STATUS", "", kOne, kAgents, static_cast<Commands>(kAgentList), false,
+     "Only agents that are active, suspended or retired."},
+    {"keep-certificates", "", "", kFlag, kAgents, kAgentSuspend | kAgentRetire, false,
+     "Leave live certificates as they are; they are revoked otherwise."},
+    {"revocation-reason", "REASON", "", kOne, kAgents, kAgentEnd, false,
+     "Reason of RFC 5280 in revocation lists. Unless given, privilegeWithdrawn for suspend, "
+     "cessationOfOperation for retire, none for revoke."},
+    {"source", "NAME", "", kOne, kAgents, static_cast<Commands>(kRuleAdd), false,
+     "Source whose evidence admits agents. Required."},
+    {"claim", "CLAIM=PATTERN", "", kMany, kAgents, kRuleAdd | kEvidenceAdd, false,
+     "Claim that all evidence must hold: PCR values, issuers, audiences. A final * stands for any "
+     "rest. May be given several times."},
+    {"tenant-template", "TEXT", "", kOne, kAgents, static_cast<Commands>(kRuleAdd), false,
+     "Tenant of an admitted agent; {CLAIM} stands for the value of a claim. Required."},
+    {"agent-template", "TEXT", "", kOne, kAgents, static_cast<Commands>(kRuleAdd), false,
+     "Name of an admitted agent, likewise. Required."},
+    {"format", "FORMAT", "", kOne, kAgents, static_cast<Commands>(kEvidenceAdd), false,
+     "Format of the evidence: jwt, jwt-svid, x5c, statement, eat or tpm. Required."},
+    {"issuer", "TEXT", "", kOne, kAgents, static_cast<Commands>(kEvidenceAdd), false,
+     "Issuer as tokens name it; of jwt-svid the SPIFFE trust domain."},
+    {"jwks", "FILE|URL", "", kOne, kAgents, static_cast<Commands>(kEvidenceAdd), false,
+     "Keys of the issuer, a JWK Set: a file, whose content is kept, or an https URL."},
+    {"jwks-ca", "FILE", "", kOne, kAgents, static_cast<Commands>(kEvidenceAdd), false,
+     "CA certificates, in PEM, that the server of the URL must chain to."},
+    {"roots", "FILE", "", kOne, kAgents, static_cast<Commands>(kEvidenceAdd), false,
+     "Trust anchors, in PEM, for evidence that carries a certificate chain."},
+    {"fixed-audience", "TEXT", "", kOne, kAgents, static_cast<Commands>(kEvidenceAdd), false,
+     "Audience of tokens that cannot be asked for: bearer evidence, level 1."},
+    {"max-level", "LEVEL", "", kOne, kAgents, static_cast<Commands>(kEvidenceAdd), false,
+     "Evidence from here counts for no more than this, 1 to 4; 4 unless given."},
+    {"all", "", "", kFlag, kAgents, static_cast<Commands>(kApprovalList), false,
+     "Decided orders as well."},
+    {"role", "ROLE", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
+     "auditor looks, operator also handles agents and approvals, admin also rules, sources of "
+     "evidence and administrators. Required."},
+    {"csr", "FILE", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
+     "Certificate request, in PEM. Unless given, a key is made: NAME.key."},
+    {"out", "DIR", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
+     "Directory for NAME.pem and NAME.key; the working directory unless given."},
+
+    {"admin-url", "URL", "", kOne, kClient, kClients, false,
+     "Base of the admin API, https://ca.example.com:14443. Unless given, that of the server that "
+     "runs on DIR."},
+    {"admin-cert", "FILE", "", kOne, kClient, kClients, false,
+     "Certificate of the administrator, in PEM; DIR/admin/admin.pem unless given."},
+    {"admin-key", "FILE", "", kOne, kClient, kClients, false,
+     "Its private key; DIR/admin/admin.key unless given."},
+    {"ca-file", "FILE", "", kOne, kClient, kClients | kAttest, false,
+     "Root certificate of the CA, in PEM. Unless given, DIR/ca/root.pem; for attest, those of the "
+     "system."},
 };
 
 }  // namespace
 
 std::span<const CommandInfo> CommandTable() { return kCommands; }
-
-const CommandInfo& InfoOf(Command command) {
-  const auto* found = std::find_if(std::begin(kCommands), std::end(kCommands),
-                                   [&](const CommandInfo& row) { return row.command == command; });
-  assert(found != std::end(kCommands));
-  return *found;
-}
-
-std::string_view Heading(Group group) {
-  switch (group) {
-    case kGeneral:
-      return "General";
-    case kIdentity:
-      return "Identity";
-    case kKeys:
-      return "Keys";
-    case kStorage:
-      return "Storage";
-    case kServing:
-      return "Serving";
-    case kIssuance:
-      return "Issuance";
-    case kValidation:
-      return "Validation";
-    case kPublication:
-      return "Publication";
-    case kLimits:
-      break;
-  }
-  return "Limits";
-}
-
 std::span<const Option> OptionTable() { return kOptions; }
-
-const Option* FindOption(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kOptions), std::end(kOptions),
-                                   [&](const Option& option) { return option.name == name; });
-  return found == std::end(kOptions) ? nullptr : found;
-}
 
 }  // namespace agentca::cli

@@ -8,7 +8,7 @@
 
 namespace agentca::cli {
 
-enum class Command : uint16_t {
+enum class Command : uint32_t {
   kInit = 1 << 0,
   kServe = 1 << 1,
   kSigner = 1 << 2,
@@ -17,25 +17,54 @@ enum class Command : uint16_t {
   kCertRevoke = 1 << 5,
   kStatus = 1 << 6,
   kAuditVerify = 1 << 7,
+  kAttest = 1 << 8,
+  // Clients of the admin API.
+  kAgentAdd = 1 << 10,
+  kAgentList = 1 << 11,
+  kAgentShow = 1 << 12,
+  kAgentChange = 1 << 13,
+  kAgentSuspend = 1 << 14,
+  kAgentResume = 1 << 15,
+  kAgentRetire = 1 << 16,
+  kAgentRevoke = 1 << 17,
+  kRuleAdd = 1 << 18,
+  kRuleList = 1 << 19,
+  kRuleRemove = 1 << 20,
+  kEvidenceAdd = 1 << 21,
+  kEvidenceList = 1 << 22,
+  kEvidenceRemove = 1 << 23,
+  kApprovalList = 1 << 24,
+  kApprovalGrant = 1 << 25,
+  kApprovalDeny = 1 << 26,
+  kAdminAdd = 1 << 27,
 };
-using Commands = uint16_t;  // a set of Command
+using Commands = uint32_t;  // a set of Command
 constexpr Commands operator|(Command a, Command b) {
   return static_cast<Commands>(static_cast<Commands>(a) | static_cast<Commands>(b));
 }
 constexpr Commands operator|(Commands a, Command b) {
   return static_cast<Commands>(a | static_cast<Commands>(b));
 }
+constexpr Commands operator|(Command a, Commands b) { return b | a; }
 constexpr bool Has(Commands set, Command command) {
   return (set & static_cast<Commands>(command)) != 0;
 }
+
+// Where a command finds what is not on its command line.
+enum class Reads : uint8_t {
+  kDirectory,  // --dir is required, nothing is read
+  kConf,       // --dir is required, DIR/agentca.conf must exist and is read
+  kAdminApi,   // the server answers; --dir says where it is and who asks, unless options do
+  kOwnFile,    // no --dir; the file of --config, if one is given, with the command's options as keys
+};
 
 // How a command is called and what it is for, in one row.
 struct CommandInfo {
   Command command;
   std::string_view words;       // "cert show"
-  std::string_view positional;  // "SERIAL"; "" when it takes none
+  std::string_view positional;  // "SERIAL"; "" when it takes none; "WORD ..." for any number
   std::string_view summary;
-  bool reads_conf;  // DIR/agentca.conf must exist and is read
+  Reads reads;
 };
 std::span<const CommandInfo> CommandTable();
 const CommandInfo& InfoOf(Command command);
@@ -52,7 +81,10 @@ enum class Group : uint8_t {
   kIssuance,
   kValidation,
   kPublication,
-  kLimits
+  kEvidence,
+  kLimits,
+  kAgents,
+  kClient
 };
 std::string_view Heading(Group group);
 

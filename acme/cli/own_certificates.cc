@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "acme/admin/administrator.h"
 #include "acme/cli/files.h"
 #include "acme/cli/hierarchy.h"
 #include "acme/cli/pem.h"
@@ -51,27 +52,32 @@ TlsNames TlsNames::Of(const Config& config, const ca::Profile& issuing) {
   SortUnique(out.dns_names);
   if (!PermitsIpAddresses(issuing)) return out;
   out.ip_addresses = {Octets("127.0.0.1"), Octets("::1")};
-  const Bytes listen = Octets(config.serving.acme_listen.address);
-  const bool any = std::all_of(listen.begin(), listen.end(), [](uint8_t o) { return o == 0; });
-  if (!any) out.ip_addresses.push_back(listen);
+  std::vector<Endpoint> listening{config.serving.acme_listen};
+  if (config.serving.admin_listen) listening.push_back(*config.serving.admin_listen);
+  for (const Endpoint& endpoint : listening) {
+    const Bytes address = Octets(endpoint.address);
+    const bool any = std::all_of(address.begin(), address.end(), [](uint8_t o) { return o == 0; });
+    if (!any) out.ip_addresses.push_back(address);
+  }
   SortUnique(out.ip_addresses);
   return out;
 }
 
-OwnCertificates::OwnCertificates(Directory directory, const ca::Issuance& issuance, TlsNames names,
-                                 ca::Profile ocsp, ca::Profile tls)
-    : directory_(std::move(directory)),
+OwnCertificates::OwnCertificates(const Config& config, const ca::Issuance& issuance, TlsNames names,
+                                 Profiles profiles)
+    : directory_(config.directory),
       issuance_(issuance),
+      trust_domain_(config.identity.trust_domain),
       names_(std::move(names)),
-      ocsp_(std::move(ocsp)),
-      tls_(std::move(tls)) {}
+      profiles_(std::move(profiles)) {}
 
 Result<OwnCertificates> OwnCertificates::Make(const Config& config, const ca::Issuance& issuance) {
   AGENTCA_ASSIGN(const ca::Profile issuing, ReadProfile(config.directory, "issuing"));
   AGENTCA_ASSIGN(ca::Profile ocsp, ReadProfile(config.directory, "ocsp-delegate"));
   AGENTCA_ASSIGN(ca::Profile tls, ReadProfile(config.directory, "tls-server"));
-  return OwnCertificates(config.directory, issuance, TlsNames::Of(config, issuing), std::move(ocsp),
-                         std::move(tls));
+  AGENTCA_ASSIGN(ca::Profile admin, ReadProfile(config.directory, acme::admin::kAdminProfile));
+  return OwnCertificates(config, issuance, TlsNames::Of(config, issuing),
+                         {std::move(ocsp), std::move(tls), std::move(admin)});
 }
 
 Result<ca::Certificate> OwnCertificates::IssueOcspDelegate(const ca::PublicKey& key,
@@ -82,7 +88,7 @@ Result<ca::Certificate> OwnCertificates::IssueOcspDelegate(const ca::PublicKey& 
           ca::Name{{ca::Attribute::kCommonName, "OCSP responder " + issuance_.issuer().id()}},
       .reference = "agentca:ocsp",
   };
-  AGENTCA_ASSIGN(ca::Certificate certificate, issuance_.Issue(ocsp_, request, now));
+  AGENTCA_ASSIGN(ca::Certificate certificate, issuance_.Issue(profiles_.ocsp, request, now));
   AGENTCA_TRY(WriteTextFile(directory_.OcspCertificate(), ToPem("CERTIFICATE", certificate.der),
                             kPublicFile));
   return certificate;
@@ -96,14 +102,29 @@ Result<ca::Certificate> OwnCertificates::IssueTlsIdentity(Time now) const {
       .ip_addresses = names_.ip_addresses,
       .reference = "agentca:tls",
   };
-  AGENTCA_ASSIGN(ca::Certificate certificate, issuance_.Issue(tls_, request, now));
+  AGENTCA_ASSIGN(ca::Certificate certificate, issuance_.Issue(profiles_.tls, request, now));
+  AGENTCA_TRY(WritePair(key, certificate, directory_.TlsKey(), directory_.TlsChain()));
+  return certificate;
+}
+
+Result<ca::Certificate> OwnCertificates::IssueAdmin(Time now) const {
+  AGENTCA_ASSIGN(const TlsKey key, GenerateTlsKey());
+  const auto request = acme::admin::AdminCertificateRequest({acme::admin::Role::kAdmin, "init"},
+                                                            key.public_key, trust_domain_);
+  AGENTCA_ASSIGN(ca::Certificate certificate, issuance_.Issue(profiles_.admin, request, now));
+  AGENTCA_TRY(WritePair(key, certificate, directory_.AdminKey(), directory_.AdminCertificate()));
+  return certificate;
+}
+
+// Two files cannot be replaced as one: a crash in between leaves a pair that does not match, which
+// the next start sees (Current…) and replaces.
+Status OwnCertificates::WritePair(const TlsKey& key, const ca::Certificate& certificate,
+                                  const std::filesystem::path& key_file,
+                                  const std::filesystem::path& chain_file) const {
   const std::string chain = ToPem("CERTIFICATE", certificate.der) +
                             ToPem("CERTIFICATE", issuance_.issuer().certificate().der);
-  // Two files cannot be replaced as one: a crash in between leaves a pair that does not match,
-  // which the next start sees (CurrentTlsIdentity) and replaces.
-  AGENTCA_TRY(WriteTextFile(directory_.TlsKey(), AsText(key.pem.view()), kSecretFile));
-  AGENTCA_TRY(WriteTextFile(directory_.TlsChain(), chain, kPublicFile));
-  return certificate;
+  AGENTCA_TRY(WriteTextFile(key_file, AsText(key.pem.view()), kSecretFile));
+  return WriteTextFile(chain_file, chain, kPublicFile);
 }
 
 bool OwnCertificates::IsFresh(const ca::Certificate& certificate, Time now) const {
@@ -128,6 +149,19 @@ std::optional<ca::Certificate> OwnCertificates::CurrentTlsIdentity(Time now) con
       Sorted(certificate->ip_addresses) != names_.ip_addresses)
     return std::nullopt;
   return std::move(certificate).value();
+}
+
+std::optional<ca::Certificate> OwnCertificates::CurrentAdmin(Time now) const {
+  auto certificate = ReadCertificate(directory_.AdminCertificate());
+  if (!certificate.ok() || !IsFresh(*certificate, now) ||
+      !HoldsKey(directory_.AdminKey(), certificate->key))
+    return std::nullopt;
+  return std::move(certificate).value();
+}
+
+bool OwnCertificates::KeepsAdmin() const {
+  std::error_code ignored;
+  return std::filesystem::exists(directory_.AdminCertificate(), ignored);
 }
 
 }  // namespace agentca::cli

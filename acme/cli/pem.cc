@@ -70,6 +70,29 @@ Result<TlsKey> GenerateTlsKey() {
   return TlsKey{std::move(public_key), Secret(Bytes(data, data + size))};
 }
 
+Result<std::string> MakeCsr(const TlsKey& key, const std::string& common_name) {
+  const Error failed{Code::kInternal, "cannot make a certificate request"};
+  const ByteView pem = key.pem.view();
+  const BioPtr in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const KeyPtr held(in ? PEM_read_bio_PrivateKey(in.get(), nullptr, &NoPassphrase, nullptr)
+                       : nullptr);
+  const std::unique_ptr<X509_REQ, Deleter<&X509_REQ_free>> request(X509_REQ_new());
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  if (!held || !request || !out ||
+      X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request.get()), "CN", MBSTRING_UTF8,
+                                 reinterpret_cast<const unsigned char*>(common_name.c_str()), -1,
+                                 -1, 0) != 1 ||
+      X509_REQ_set_pubkey(request.get(), held.get()) != 1 ||
+      X509_REQ_sign(request.get(), held.get(), EVP_sha256()) <= 0 ||
+      PEM_write_bio_X509_REQ(out.get(), request.get()) != 1) {
+    ERR_clear_error();
+    return failed;
+  }
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &data);
+  return std::string(data, static_cast<size_t>(size));
+}
+
 bool HoldsKey(const std::filesystem::path& file, const ca::PublicKey& key) {
   const BioPtr bio(BIO_new_file(file.c_str(), "r"));
   const KeyPtr held(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, &NoPassphrase, nullptr)

@@ -20,6 +20,9 @@ struct TlsKey {
 };
 Result<TlsKey> GenerateTlsKey();
 
+// A certificate request for the key (PKCS#10, PEM) that says no more than a common name.
+Result<std::string> MakeCsr(const TlsKey& key, const std::string& common_name);
+
 // Whether the file holds the private half of `key`.
 bool HoldsKey(const std::filesystem::path& file, const ca::PublicKey& key);
 

@@ -48,8 +48,9 @@ void Renewals::Run() {
 Status Renewals::RunOnce() {
   const Time now = clock_.Now();
   const Status ocsp = RenewOcsp(now);
-  const Status tls = RenewTls(now);  // also when the other failed
-  return ocsp.ok() ? tls : ocsp;
+  const Status tls = RenewTls(now);  // also when another failed
+  const Status admin = RenewAdmin(now);
+  return !ocsp.ok() ? ocsp : !tls.ok() ? tls : admin;
 }
 
 bool Renewals::IsRevoked(const ca::Certificate& certificate) const {
@@ -79,6 +80,16 @@ Status Renewals::RenewTls(Time now) {
   AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own.IssueTlsIdentity(now));
   LogIssued("tls", issued);
   if (on_new_tls_) on_new_tls_();
+  return {};
+}
+
+// Who can write DIR can have any certificate: renewing one that was revoked gives nobody more.
+Status Renewals::RenewAdmin(Time now) {
+  if (!parts_.own.KeepsAdmin()) return {};
+  const auto current = parts_.own.CurrentAdmin(now);
+  if (current && !IsRevoked(*current)) return {};
+  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own.IssueAdmin(now));
+  LogIssued("admin", issued);
   return {};
 }
 

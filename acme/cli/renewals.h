@@ -1,5 +1,6 @@
-// Keeps what this CA issued to itself alive: OCSP delegate and TLS identity are issued anew when a
-// third of their life is left, when they are revoked, or when they no longer fit the configuration.
+// Keeps what this CA issued to itself alive: OCSP delegate, TLS identity and the certificate of the
+// first administrator are issued anew when a third of their life is left, when they are revoked, or
+// when they no longer fit the configuration.
 #pragma once
 
 #include <condition_variable>
@@ -38,6 +39,7 @@ class Renewals {
   void Run();
   Status RenewOcsp(Time now);
   Status RenewTls(Time now);
+  Status RenewAdmin(Time now);
   void WarnAboutCrls(Time now) const;
   bool IsRevoked(const ca::Certificate& certificate) const;
 

@@ -9,6 +9,49 @@ namespace {
 
 using Function = Result<int> (*)(const Settings&);
 
+// Commands that ask the admin API.
+Function ClientOf(Command command) {
+  switch (command) {
+    case Command::kAgentAdd:
+      return &RunAgentAdd;
+    case Command::kAgentList:
+      return &RunAgentList;
+    case Command::kAgentShow:
+      return &RunAgentShow;
+    case Command::kAgentChange:
+      return &RunAgentChange;
+    case Command::kAgentSuspend:
+      return &RunAgentSuspend;
+    case Command::kAgentResume:
+      return &RunAgentResume;
+    case Command::kAgentRetire:
+      return &RunAgentRetire;
+    case Command::kAgentRevoke:
+      return &RunAgentRevoke;
+    case Command::kRuleAdd:
+      return &RunRuleAdd;
+    case Command::kRuleList:
+      return &RunRuleList;
+    case Command::kRuleRemove:
+      return &RunRuleRemove;
+    case Command::kEvidenceAdd:
+      return &RunEvidenceAdd;
+    case Command::kEvidenceList:
+      return &RunEvidenceList;
+    case Command::kEvidenceRemove:
+      return &RunEvidenceRemove;
+    case Command::kApprovalList:
+      return &RunApprovalList;
+    case Command::kApprovalGrant:
+      return &RunApprovalGrant;
+    case Command::kApprovalDeny:
+      return &RunApprovalDeny;
+    default:
+      break;
+  }
+  return &RunAdminAdd;
+}
+
 Function FunctionOf(Command command) {
   switch (command) {
     case Command::kInit:
@@ -25,10 +68,14 @@ Function FunctionOf(Command command) {
       return &RunCertRevoke;
     case Command::kStatus:
       return &RunStatus;
+    case Command::kAttest:
+      return &RunAttest;
     case Command::kAuditVerify:
+      return &RunAuditVerify;
+    default:
       break;
   }
-  return &RunAuditVerify;
+  return ClientOf(command);
 }
 
 // The command that the first one or two arguments name, and how many they are.

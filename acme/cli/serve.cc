@@ -37,20 +37,25 @@ void KeepMemoryAtHand() {
   if (!set) Log(Level::kWarning, "cannot tune the allocator");
 }
 
-// For `agentca status`: what is served where, whatever was said on the command line.
+// For `agentca status` and clients of the admin API: what is served where, whatever was said on the
+// command line.
 Status Announce(const Config& config, const Node& node) {
   acme::JsonWriter json;
   json.BeginObject()
       .Key("pid")
       .Int(::getpid())
       .Member("directory", node.directory_url())
-      .Member("http", node.http_url())
-      .EndObject();
+      .Member("http", node.http_url());
+  if (!node.admin_url().empty()) json.Member("admin", node.admin_url());
+  json.EndObject();
   AGENTCA_TRY(
       WriteTextFile(config.directory.Serving(), std::move(json).Take() + "\n", kSecretFile));
   std::cout << "ready: directory " << node.directory_url() << " http " << node.http_url()
             << std::endl;
-  Log(Level::kInfo, "ready", {{"directory", node.directory_url()}, {"http", node.http_url()}});
+  Log(Level::kInfo, "ready",
+      {{"directory", node.directory_url()},
+       {"http", node.http_url()},
+       {"admin", node.admin_url()}});
   return {};
 }
 

@@ -35,10 +35,15 @@ po::options_description DescribeCommand(Command command) {
   return out;
 }
 
-po::options_description DescribeFile() {
+// The keys of agentca.conf, or those of a command's own file.
+po::options_description DescribeFile(Command command) {
+  const bool own = InfoOf(command).reads == Reads::kOwnFile;
   po::options_description out;
-  for (const Option& option : OptionTable())
-    if (option.is_conf_key) Describe(option, out);
+  for (const Option& option : OptionTable()) {
+    const bool is_key = own ? Has(option.commands, command) && option.arity != Arity::kFlag
+                            : option.is_conf_key;
+    if (is_key) Describe(option, out);
+  }
   return out;
 }
 
@@ -70,14 +75,27 @@ Result<Settings> Settings::Read(Command command, std::span<const std::string> ar
   Settings settings;
   AGENTCA_TRY(settings.ParseCommandLine(command, arguments));
   if (settings.help_) return settings;
-  if (settings.Text("dir").empty()) return Error{Code::kMalformed, "--dir DIR is required"};
-  std::error_code error;
-  settings.directory_ = std::filesystem::absolute(settings.Text("dir"), error).lexically_normal();
-  if (error) return settings.Bad("dir", error.message());
-  if (!settings.directory_.has_filename()) settings.directory_ = settings.directory_.parent_path();
-  if (InfoOf(command).reads_conf)
-    AGENTCA_TRY(settings.ParseFile(Directory(settings.directory_).Conf()));
+  if (InfoOf(command).reads == Reads::kOwnFile) {
+    if (settings.Given("config")) {
+      AGENTCA_TRY(settings.ParseFile(settings.Text("config"), command));
+    }
+    return settings;
+  }
+  AGENTCA_TRY(settings.ReadDirectory(command));
   return settings;
+}
+
+Status Settings::ReadDirectory(Command command) {
+  if (Text("dir").empty()) {
+    if (InfoOf(command).reads == Reads::kAdminApi && Given("admin-url")) return {};
+    return Error{Code::kMalformed, "--dir DIR is required"};
+  }
+  std::error_code error;
+  directory_ = std::filesystem::absolute(Text("dir"), error).lexically_normal();
+  if (error) return Bad("dir", error.message());
+  if (!directory_.has_filename()) directory_ = directory_.parent_path();
+  if (InfoOf(command).reads == Reads::kConf) return ParseFile(Directory(directory_).Conf(), command);
+  return {};
 }
 
 Status Settings::ParseCommandLine(Command command, std::span<const std::string> arguments) {
@@ -109,21 +127,26 @@ Status Settings::ParseCommandLine(Command command, std::span<const std::string> 
         return Bad(name, "may be given only once");
       continue;
     }
-    if (texts.size() > 1 || InfoOf(command).positional.empty())
-      return Error{Code::kMalformed, "unexpected argument '" + texts.back() + "'"};
-    positional_ = texts.front();
+    positionals_ = texts;
   }
-  if (positional_.empty() && !InfoOf(command).positional.empty())
-    return Error{Code::kMalformed, std::string(InfoOf(command).positional) + " is required"};
+  const std::string_view expected = InfoOf(command).positional;
+  if (expected.starts_with('[')) return {};  // any number of them
+  if (positionals_.size() > (expected.empty() ? 0 : 1))
+    return Error{Code::kMalformed, "unexpected argument '" + positionals_.back() + "'"};
+  if (positionals_.empty() && !expected.empty())
+    return Error{Code::kMalformed, std::string(expected) + " is required"};
   return {};
 }
 
-Status Settings::ParseFile(const std::filesystem::path& file) {
+Status Settings::ParseFile(const std::filesystem::path& file, Command command) {
   std::ifstream stream(file);
-  if (!stream)
-    return Error{Code::kNotFound, "cannot read " + file.string() + "; `agentca init` makes it"};
+  if (!stream) {
+    const bool ours = InfoOf(command).reads == Reads::kConf;
+    return Error{Code::kNotFound,
+                 "cannot read " + file.string() + (ours ? "; `agentca init` makes it" : "")};
+  }
   file_ = file;
-  const auto keys = DescribeFile();
+  const auto keys = DescribeFile(command);
   std::map<std::string, Value> read;
   std::string line;
   for (int number = 1; std::getline(stream, line); ++number) {

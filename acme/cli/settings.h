@@ -18,13 +18,16 @@ namespace agentca::cli {
 // as a whole, never merged. Asking for an option that is not in the table is a bug and asserts.
 class Settings {
  public:
-  // Parses `arguments` (without the command's words), then DIR/agentca.conf if the command reads
-  // it. kMalformed names the option, or file, line and key; kNotFound when DIR has no agentca.conf.
+  // Parses `arguments` (without the command's words), then DIR/agentca.conf or the file of --config
+  // if the command reads it. kMalformed names the option, or file, line and key; kNotFound when DIR
+  // has no agentca.conf.
   static Result<Settings> Read(Command command, std::span<const std::string> arguments);
 
   bool help() const { return help_; }  // --help was asked for; nothing else was read or checked
-  const std::filesystem::path& directory() const { return directory_; }  // absolute
-  const std::string& positional() const { return positional_; }
+  // Absolute; empty for a client of the admin API that needs none.
+  const std::filesystem::path& directory() const { return directory_; }
+  const std::string& positional() const { return positionals_.front(); }
+  const std::vector<std::string>& positionals() const { return positionals_; }
 
   bool Flag(std::string_view name) const { return Given(name); }
   bool Given(std::string_view name) const;  // said at all, anywhere
@@ -39,15 +42,16 @@ class Settings {
  private:
   struct Value {
     std::vector<std::string> texts;
-    int line = 0;  // in agentca.conf; 0: on the command line
+    int line = 0;  // in the file; 0: on the command line
   };
   Settings() = default;
   Status ParseCommandLine(Command command, std::span<const std::string> arguments);
-  Status ParseFile(const std::filesystem::path& file);
+  Status ReadDirectory(Command command);
+  Status ParseFile(const std::filesystem::path& file, Command command);
 
   bool help_ = false;
   std::filesystem::path directory_, file_;
-  std::string positional_;
+  std::vector<std::string> positionals_;
   std::map<std::string, Value, std::less<>> values_;
 };
 

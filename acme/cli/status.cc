@@ -25,6 +25,7 @@ void PrintWords(const Config& config, const Inspection& found) {
     std::cout << "Server: " << (server.Fault().empty() ? "ready" : "not ready") << "\n"
               << "  ACME directory  " << server.directory_url << "\n"
               << "  plain HTTP      " << server.http_url << "\n"
+              << "  admin API       " << (server.admin_url.empty() ? "off" : server.admin_url) << "\n"
               << "  /healthz        " << server.healthz << "\n"
               << "  /readyz         " << server.readyz << "\n";
   }
@@ -51,6 +52,7 @@ void WriteServer(acme::JsonWriter& json, const ServerView& server) {
   if (server.running)
     json.Member("directory", server.directory_url)
         .Member("http", server.http_url)
+        .Member("admin", server.admin_url)
         .Member("healthz", server.healthz)
         .Member("readyz", server.readyz);
   json.EndObject();

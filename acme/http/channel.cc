@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "acme/http/socket_bio.h"
+#include "acme/http/tls_clients.h"
 
 namespace agentca::acme::http {
 namespace {
@@ -17,7 +18,9 @@ constexpr int kMaxRecord = 16 * 1024;
 
 }  // namespace
 
-Channel::Channel(int descriptor, std::shared_ptr<SSL_CTX> context) : descriptor_(descriptor) {
+Channel::Channel(int descriptor, std::shared_ptr<SSL_CTX> context,
+                 std::shared_ptr<TlsClients> clients)
+    : descriptor_(descriptor), clients_(std::move(clients)) {
   if (!context) return;
   ssl_.reset(SSL_new(context.get()));  // holds the context by its own reference
   BIO* bio = NewSocketBio(descriptor);
@@ -28,6 +31,7 @@ Channel::Channel(int descriptor, std::shared_ptr<SSL_CTX> context) : descriptor_
   }
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_accept_state(ssl_.get());
+  if (clients_ && !DemandCertificate(ssl_.get(), *clients_->state())) failed_ = true;
 }
 
 Channel::Outcome Channel::Explain(int ssl_result) {
@@ -50,7 +54,15 @@ Channel::Outcome Channel::Handshake() {
   if (failed_) return Outcome::kFailed;
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_.get());
-  return result == 1 ? Outcome::kProgress : Explain(result);
+  if (result != 1) return Explain(result);
+  // OpenSSL has refused by now whoever is not verified; a mistake of ours with it must not let
+  // anybody in.
+  if (clients_ && PeerCertificate().empty()) failed_ = true;
+  return failed_ ? Outcome::kFailed : Outcome::kProgress;
+}
+
+Bytes Channel::PeerCertificate() const {
+  return ssl_ && clients_ ? VerifiedCertificate(ssl_.get()) : Bytes();
 }
 
 Channel::Transfer Channel::Read(std::span<char> into) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 
+#include "acme/http/server.h"
 #include "ca/base/bytes.h"
 
 namespace agentca::acme::http {
@@ -21,11 +22,14 @@ class Channel {
     size_t octets = 0;  // with kProgress
   };
 
-  // The descriptor stays the caller's and must outlive this. `context` null: plain.
-  Channel(int descriptor, std::shared_ptr<SSL_CTX> context);
+  // The descriptor stays the caller's and must outlive this. `context` null: plain. `clients` null:
+  // no certificate is asked for.
+  Channel(int descriptor, std::shared_ptr<SSL_CTX> context, std::shared_ptr<TlsClients> clients);
 
   bool secure() const { return ssl_ != nullptr; }
   Outcome Handshake();
+  // DER of the client's verified certificate, after the handshake; empty when none was asked for.
+  Bytes PeerCertificate() const;
   Transfer Read(std::span<char> into);
   // True when a Read that gave `octets` of `asked` may be followed by another without waiting.
   bool MayHaveMore(size_t octets, size_t asked) const;
@@ -47,6 +51,7 @@ class Channel {
   };
 
   const int descriptor_;
+  const std::shared_ptr<TlsClients> clients_;
   std::unique_ptr<SSL, FreeSsl> ssl_;
   bool failed_ = false;  // SSL_shutdown must not follow a fatal error
 };

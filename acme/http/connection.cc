@@ -33,7 +33,7 @@ void Release(std::string& buffer) {
 Connection::Connection(std::shared_ptr<Shard> shard, Socket socket, std::string remote_address)
     : shard_(std::move(shard)),
       socket_(std::move(socket)),
-      channel_(socket_.native_handle(), ContextOf(shard_->edge().tls())),
+      channel_(socket_.native_handle(), ContextOf(shard_->edge().tls()), shard_->edge().clients()),
       reader_({shard_->edge().limits().max_header, shard_->edge().limits().max_body},
               std::move(remote_address)),
       phase_(channel_.secure() ? Phase::kHandshake : Phase::kReceiving) {}
@@ -99,6 +99,7 @@ Connection::Next Connection::Step() {
 Connection::Next Connection::Handshake() {
   switch (channel_.Handshake()) {
     case Channel::Outcome::kProgress:
+      reader_.SetPeerCertificate(channel_.PeerCertificate());
       phase_ = Phase::kReceiving;
       return Next::kAgain;
     case Channel::Outcome::kNeedsRead:
@@ -108,6 +109,8 @@ Connection::Next Connection::Handshake() {
     default:
       break;
   }
+  // The alert that tells a client why its certificate will not do shall reach it.
+  if (shard_->edge().clients()) return BeginLinger();
   Close();
   return Next::kParked;
 }
@@ -295,12 +298,7 @@ Connection::Next Connection::Sent() {
       Close();
       return Next::kParked;
     case After::kLinger:
-      // Closing with unread octets would reset the connection before the client reads the answer.
-      channel_.EndWriting();
-      waiting_hook.unlink();
-      phase_ = Phase::kLingering;
-      shard_->Arm(*this, Shard::Deadline::kLinger);
-      return Next::kAgain;
+      return BeginLinger();
     case After::kNextRequest:
       break;
   }
@@ -311,6 +309,15 @@ Connection::Next Connection::Sent() {
   if (input_.empty()) Release(input_);
   shard_->MarkWaiting(*this);
   shard_->Arm(*this, Shard::Deadline::kIdle);
+  return Next::kAgain;
+}
+
+// Closing with unread octets would reset the connection before the client reads the answer.
+Connection::Next Connection::BeginLinger() {
+  channel_.EndWriting();
+  waiting_hook.unlink();
+  phase_ = Phase::kLingering;
+  shard_->Arm(*this, Shard::Deadline::kLinger);
   return Next::kAgain;
 }
 

@@ -7,6 +7,7 @@
 //      (TLS)         ▲   │ refused                       ▲ fast path: at once │  │ last
 //        first octet │   └──────────────► kSending       └────────────────────┘  ▼
 //                  kIdle ◄──────────────────────────────────────────────── kLingering ──► kClosed
+// A handshake that fails over the client's certificate goes to kLingering as well.
 #pragma once
 
 #include <boost/asio/basic_stream_socket.hpp>
@@ -60,6 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Next Dispatch();
   Next Send();
   Next Sent();
+  Next BeginLinger();
   Next Linger();
   Next Refuse(int status, std::string_view detail);
   bool MayHold();  // accounts for what the unfinished request holds; false: no room for it

@@ -47,7 +47,8 @@ class Edge {
        FastPath fast_path);
 
   const Limits& limits() const { return options_.limits; }
-  std::shared_ptr<TlsIdentity> tls() const { return options_.tls; }
+  const std::shared_ptr<TlsIdentity>& tls() const { return options_.tls; }
+  const std::shared_ptr<TlsClients>& clients() const { return options_.clients; }
   WorkerPool& pool() { return pool_; }
   Gate& gate() { return gate_; }
   bool draining() const { return draining_.load(std::memory_order_relaxed); }

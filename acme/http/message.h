@@ -21,7 +21,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers;  // names as sent
   std::string body;                                          // octets
   std::string remote_address;                                // numeric, without port
-  Bytes peer_certificate;  // DER; verified against TlsClients by the edge; empty without mTLS
+  Bytes peer_certificate;  // DER; verified by the edge (ServerOptions::clients); else empty
   // The only value of a header (case-insensitive name); "" when absent. A second value of the same
   // name makes the edge refuse the request for the names handlers rely on.
   std::string_view Header(std::string_view name) const;

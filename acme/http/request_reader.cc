@@ -206,6 +206,7 @@ RequestReader::Progress RequestReader::ConsumeHead(std::string& input) {
 RequestReader::Progress RequestReader::ParseHead(std::string_view head) {
   Parser parser(request_, bounds_);
   request_.remote_address = remote_address_;
+  request_.peer_certificate = peer_certificate_;
   beast::error_code ec;
   parser.put(boost::asio::const_buffer(head.data(), head.size()), ec);
   http11_ = parser.http11();

@@ -44,6 +44,8 @@ class RequestReader {
   RequestReader(Bounds bounds, std::string remote_address);
   ~RequestReader();
 
+  // What every request of the connection carries as Request::peer_certificate; before the first.
+  void SetPeerCertificate(Bytes der) { peer_certificate_ = std::move(der); }
   // Removes what it used from the front of `input`.
   Progress Consume(std::string& input);
   const Request& request() const { return request_; }
@@ -65,6 +67,7 @@ class RequestReader {
 
   const Bounds bounds_;
   const std::string remote_address_;
+  Bytes peer_certificate_;
   Request request_;
   HeadScanner scanner_;
   bool skipped_line_ = false;

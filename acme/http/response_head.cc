@@ -18,6 +18,7 @@ constexpr Reason kReasons[] = {
     {201, "Created"},
     {202, "Accepted"},
     {204, "No Content"},
+    {207, "Multi-Status"},
     {303, "See Other"},
     {304, "Not Modified"},
     {400, "Bad Request"},

@@ -78,6 +78,8 @@ class Server::State {
 Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options, WorkerPool& pool,
                                                Handler handler, Refusal refusal,
                                                FastPath fast_path) {
+  if (options.clients && !options.tls)
+    return Error{Code::kInternal, "network edge: client certificates need TLS"};
   RaiseDescriptorLimit();
   try {
     auto edge = std::make_shared<Edge>(options, pool, std::move(handler), std::move(refusal),

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "acme/http/message.h"
 #include "ca/base/result.h"
@@ -39,6 +40,20 @@ class TlsIdentity {
   std::shared_ptr<State> state_;
 };
 
+// Whom a server lets in at all: clients that show a certificate which chains to one of these CAs,
+// is in time and is for clientAuth. Whether it was revoked is for the handler to ask. Nothing of a
+// session outlives its connection: no tickets, no resumption. Immutable.
+class TlsClients {
+ public:
+  // DER certificates of the CAs, roots and intermediates; kMalformed.
+  static Result<std::shared_ptr<TlsClients>> Trust(const std::vector<Bytes>& authorities);
+  struct State;
+  const std::shared_ptr<const State>& state() const { return state_; }
+
+ private:
+  std::shared_ptr<const State> state_;
+};
+
 struct Limits {
   size_t max_header = 16 * 1024;  // octets of request line and header fields
   size_t max_body = 128 * 1024;
@@ -59,6 +74,7 @@ struct ServerOptions {
   std::shared_ptr<TlsIdentity> tls;  // null: plain HTTP
   Limits limits;
   int io_threads = 1;
+  std::shared_ptr<TlsClients> clients{};  // with tls only; null: no certificate is asked for
 };
 
 // Answers on a worker thread; may block. Must not throw (the edge turns a throw into a bare 500).

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "acme/http/server.h"
 
@@ -20,6 +21,11 @@ struct TlsIdentity::State {
 
   mutable std::mutex mutex;          // guards current
   std::shared_ptr<SSL_CTX> current;  // never null once Load returned
+};
+
+struct TlsClients::State {
+  std::shared_ptr<X509_STORE> anchors;
+  std::vector<Bytes> names;  // DER subjects of the anchors, told to clients so that they can choose
 };
 
 }  // namespace agentca::acme::http

@@ -35,7 +35,8 @@ TEST_F(AttestChallenge, StaysPendingWhenTheResponseCannotBeRead) {
        {R"({"fmt":"jwt"})", R"({"evidence":"AAAA"})", R"({"fmt":"jwt","evidence":"A=A"})",
         R"({"fmt":"jwt","evidence":""})", R"({"fmt":3,"evidence":"AAAA"})",
         R"({"fmt":"nitro","evidence":"AAAA"})", R"({"fmt":"jwt","evidence":"AAAA","spki":"AA"})",
-        R"({"fmt":"jwt","evidence":"AAAA","pop":"AA"})", R"(["fmt"])"}) {
+        R"({"fmt":"jwt","evidence":"AAAA","pop":"AA"})", R"(["fmt"])",
+        R"({"fmt":"jwt","evidence":"AAAA"})", R"({"fmt":"tpm","evidence":"AAAA"})"}) {
     EXPECT_EQ(Problem(Post(client_, order.challenge, response)), "400 malformed") << response;
   }
   EXPECT_EQ(Text(Get(client_, order.challenge), "status"), "pending");
@@ -158,7 +159,7 @@ TEST_F(AttestChallenge, WhatTheSourceRequiresMustHold) {
   Put(source);
   AgentOrder order = Order(client_);
   EXPECT_EQ(Fails(client_, order, HardwareResponse(Of(order), nullptr, 4, "bad")),
-            "badAttestationStatement: measurement denied: claim \"image\" is \"bad\", source "
+            "badAttestationStatement: measurement denied: \"image\" is \"bad\", source "
             "\"lab\" wants \"good\"");
   order = Order(client_);
   EXPECT_TRUE(Proves(client_, order, HardwareResponse(Of(order), nullptr, 4, "good")));

@@ -65,6 +65,7 @@ bool IsCommon(const Option& option) {
 // shares with serve under serve.
 bool IsListedUnder(const Option& option, Command command) {
   if (!Has(option.commands, command) || IsCommon(option)) return false;
+  if (option.group == Group::kClient) return false;  // once, for all of them
   return command != Command::kInit || !Has(option.commands, Command::kServe);
 }
 
@@ -98,8 +99,26 @@ TEST(Manual, DocumentsTheCommonOptionsOnce) {
     if (IsCommon(option)) expected.emplace(option.name);
   EXPECT_EQ(documented, expected);
   for (const CommandInfo& info : CommandTable())
-    for (const Option& option : OptionTable())
-      EXPECT_TRUE(!IsCommon(option) || Has(option.commands, info.command)) << info.words;
+    for (const Option& option : OptionTable()) {
+      const bool beside_agent = info.reads == Reads::kOwnFile && option.name != "help";
+      EXPECT_EQ(IsCommon(option) && Has(option.commands, info.command),
+                IsCommon(option) && !beside_agent)
+          << info.words;
+    }
+}
+
+TEST(Manual, DocumentsTheOptionsOfClientsOfTheAdminApiOnce) {
+  auto manual = ReadManual("agentca.1", ".It Fl -", " Ar ");
+  Entries& entries = manual["Clients of the admin API"];
+  for (const Option& option : OptionTable()) {
+    if (option.group != Group::kClient) continue;
+    const auto entry = entries.extract(std::string(option.name));
+    ASSERT_FALSE(entry.empty()) << option.name << " is not documented";
+    EXPECT_EQ(entry.mapped().argument, ManualArgument(option)) << option.name;
+    for (const CommandInfo& info : CommandTable())
+      EXPECT_EQ(Has(option.commands, info.command), info.reads == Reads::kAdminApi) << info.words;
+  }
+  EXPECT_TRUE(entries.empty());
 }
 
 TEST(Manual, DocumentsEveryKeyOfAgentcaConfUnderItsHeadingAndNoOther) {

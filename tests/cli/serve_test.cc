@@ -25,7 +25,8 @@ class Server {
       : log_(log) {
     std::vector<std::string> arguments = {AGENTCA_TEST_PROGRAM, "serve",         "--dir",
                                           directory.string(),   "--acme-listen", "127.0.0.1:0",
-                                          "--http-listen",      "127.0.0.1:0"};
+                                          "--http-listen",      "127.0.0.1:0",
+                                          "--admin-listen",     "127.0.0.1:0"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     pid_ = ::fork();
     if (pid_ != 0) return;

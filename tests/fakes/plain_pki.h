@@ -21,6 +21,8 @@ struct CertificatePlan {
   long serial = 1;
   bool is_ca = false;
   bool ocsp_signing = false;
+  const char* usage = nullptr;  // extended key usage in OpenSSL's words
+  const char* names = nullptr;  // subject alternative names, likewise
 };
 
 inline ca::Certificate MakeCertificate(const CertificatePlan& plan) {
@@ -52,6 +54,8 @@ inline ca::Certificate MakeCertificate(const CertificatePlan& plan) {
     add(NID_ext_key_usage, "OCSPSigning");
     add(NID_id_pkix_OCSP_noCheck, "");
   }
+  if (plan.usage != nullptr) add(NID_ext_key_usage, plan.usage);
+  if (plan.names != nullptr) add(NID_subject_alt_name, plan.names);
   X509_sign(c, plan.issuer_key,
             EVP_PKEY_get_base_id(plan.issuer_key) == EVP_PKEY_ED25519 ? nullptr : EVP_sha256());
   return ca::Certificate::Parse(ca::openssl::Encode(i2d_X509, c)).value();

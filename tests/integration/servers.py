@@ -196,14 +196,15 @@ class AgentCa:
         self.binary = str(binary or os.environ["AGENTCA_BIN"])
         self.directory = Path(directory)
         self.challenges = challenges
-        self.acme_port, self.http_port = free_port(), free_port()
+        self.acme_port, self.http_port, self.admin_port = free_port(), free_port(), free_port()
         self.serve_arguments = list(serve)
         self.log = self.directory.parent / f"{self.directory.name}.log"
         self.program = None
         self.initialised = self.run(
             "init", "--dir", self.directory, "--trust-domain", "test.example", "--dns-name",
             "localhost", "--acme-listen", f"127.0.0.1:{self.acme_port}", "--http-listen",
-            f"127.0.0.1:{self.http_port}", "--external-url", self.acme_url,
+            f"127.0.0.1:{self.http_port}", "--admin-listen", f"127.0.0.1:{self.admin_port}",
+            "--external-url", self.acme_url,
             "--http-external-url", self.http_url, *init, check=True)
 
     # -- command line --
@@ -234,6 +235,10 @@ class AgentCa:
     @property
     def http_url(self):
         return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def admin_url(self):
+        return f"https://127.0.0.1:{self.admin_port}"
 
     @property
     def root_file(self):

@@ -127,6 +127,7 @@ class Lego(StockClient):
 
 class Dehydrated(StockClient):
     name = "dehydrated"
+    hook = HOOKS / "dehydrated"
     challenges = ("http-01", "dns-01", "tls-alpn-01")
     key_types = {"p256": "prime256v1", "p384": "secp384r1", "rsa": "rsa"}
 
@@ -142,7 +143,7 @@ class Dehydrated(StockClient):
             f"CA={self.server.directory_url}\nBASEDIR={self.directory}\n"
             f"DOMAINS_TXT={self.directory}/domains.txt\nWELLKNOWN={self.directory}/www\n"
             f"ALPNCERTDIR={self.directory}/alpn\nCHALLENGETYPE={challenge}\n"
-            f"HOOK={HOOKS}/dehydrated\nKEY_ALGO={self.key_types[key_type]}\n"
+            f"HOOK={self.hook}\nKEY_ALGO={self.key_types[key_type]}\n"
             f"CURL_OPTS='--cacert {self.server.root_file} --noproxy *'\nKEYSIZE=2048\n")
         self.environment.update(CHALLENGE=challenge, ALPN_CERTIFICATES=str(self.directory / "alpn"),
                                 ALPN_LISTEN=f"{address}:{self.world.tls_port}")
@@ -166,6 +167,7 @@ class Uacme(StockClient):
     under test in that place. A mount namespace would do, too, but few containers allow one."""
 
     name = "uacme"
+    hook = HOOKS / "uacme"
     challenges = ("http-01", "dns-01", "tls-alpn-01")
     key_types = {"p256": ("EC", 256), "p384": ("EC", 384), "rsa": ("RSA", 2048)}
 
@@ -186,7 +188,7 @@ class Uacme(StockClient):
         self._names = names
         kind, bits = self.key_types[key_type]
         self._common = ["--acme-url", self.server.directory_url, "--confdir", self.directory / "d",
-                        "--hook", HOOKS / "uacme", "--type", kind, "--bits", bits, "--no-ocsp"]
+                        "--hook", self.hook, "--type", kind, "--bits", bits, "--no-ocsp"]
         self.environment["CHALLENGE"] = challenge
         if challenge == "tls-alpn-01":
             self._start_ualpn(self.world.own_address(*names))

@@ -19,6 +19,7 @@ from servers import ROOT, Program, accepts, free_port, wait_for
 CONTRIB = ROOT / "contrib/identity/nginx"
 TESTDATA = ROOT / "tests/testdata/identity"
 EXTENSION = x509.ObjectIdentifier("1.3.6.1.4.1.32473.1.1")
+SCOPES = [f"{number:03}{'/' * 247}" for number in range(120)]  # almost as long as may be: 32 KiB
 SPIFFE_ID = "spiffe://example.test/t/acme/a/planner"
 
 
@@ -26,6 +27,19 @@ def identity_of(file):
     """The AgentIdentity that openssl wrote, for a certificate of ours."""
     certificate = x509.load_pem_x509_certificate((TESTDATA / file).read_bytes())
     return certificate.extensions.get_extension_for_oid(EXTENSION).value
+
+
+def with_scopes(extension, scopes):
+    """An AgentIdentity that lacks scopes, with these."""
+    def tlv(tag, content):
+        octets = len(content).to_bytes(2 if len(content) > 255 else 1, "big")
+        long_form = bytes([0x80 + len(octets)]) if len(content) > 127 else b""
+        return bytes([tag]) + long_form + octets + content
+
+    before, attestation = extension.value[2:].split(bytes.fromhex("a73e"))
+    listed = b"".join(tlv(12, scope.encode()) for scope in scopes)
+    return x509.UnrecognizedExtension(EXTENSION, tlv(0x30, before + tlv(0xa3, listed)
+                                                     + bytes.fromhex("a73e") + attestation))
 
 
 def uri(text):
@@ -62,6 +76,9 @@ def pki(tmp_path_factory):
     pki.issue("another", dns, uri("spiffe://example.test/t/acme/a/another"), extra=[strong])
     pki.issue("two", dns, uri(SPIFFE_ID), uri(SPIFFE_ID + "2"), extra=[strong])
     pki.issue("weak", dns, uri(SPIFFE_ID), extra=[weak])
+    strong_minimal = x509.UnrecognizedExtension(
+        EXTENSION, weak.value.replace(b"\x02\x01\x02\x18", b"\x02\x01\x03\x18"))
+    pki.issue("talkative", dns, uri(SPIFFE_ID), extra=[with_scopes(strong_minimal, SCOPES)])
     pki.write_crls([revoked])
     stranger = tmp_path_factory.mktemp("stranger")
     Pki(stranger).issue("stranger", dns, uri(SPIFFE_ID), extra=[strong])
@@ -131,6 +148,12 @@ def test_what_a_client_says_of_itself_is_overwritten(pki, gateway):
     said = [part for key in ("Spiffe-Id", "Level", "Identity") for part in ("-H", f"X-Agent-{key}: boss")]
     status, body = visit(pki, gateway[0], "agent", *said, "-H", "X-Client-Certificate: boss")
     assert status == 200 and "boss" not in body.replace("/a/boss", ""), body
+
+
+def test_a_long_identity_goes_through_whole(pki, gateway):
+    status, body = visit(pki, gateway[0], "talkative")
+    assert status == 200, body[:300]
+    assert json.loads(base64.b64decode(json.loads(body)["x-agent-identity"]))["scopes"] == SCOPES
 
 
 @pytest.mark.parametrize("who", ["revoked", "stranger", None])

@@ -1,6 +1,7 @@
 // What is particular to evidence in a file: keys that are wiped, files of earlier versions, damage.
 #include <sstream>
 
+#include "tests/fakes/test_issuer.h"
 #include "tests/storage/sqlite_fixture.h"
 
 namespace agentca::storage {

@@ -1,0 +1,80 @@
+#include "acme/cli/admin_server.h"
+
+#include "acme/admin/administrator.h"
+#include "acme/attest/trust.h"
+#include "acme/cli/own_certificates.h"
+#include "acme/cli/profiles.h"
+
+namespace agentca::cli {
+namespace {
+
+// Administrators are few, and each request is a transaction or two.
+constexpr size_t kThreads = 4;
+constexpr size_t kQueue = 64;
+constexpr size_t kConnections = 256;
+
+acme::admin::Parts MakeParts(const Config& config, Authority& authority, const ca::Profile& profile,
+                             std::function<void(const acme::OrderId&)> on_decided) {
+  storage::Backend& backend = authority.backend();
+  return {
+      .memory = {backend.acme(), backend.certificates(), authority.audit()},
+      .registry = backend.agents(),
+      .world = {authority.clock(), authority.random()},
+      .naming = ca::AgentNaming(config.identity.agents_zone, config.identity.trust_domain),
+      .certification = {.issuance = authority.issuance(),
+                        .profile = profile,
+                        .revoker = authority.revoker(),
+                        .chain_pem = {authority.hierarchy().issuing.Pem()}},
+      .hooks = {.on_revoked = [&authority] { authority.NudgeWatcher(); },
+                .on_decided = std::move(on_decided),
+                .check_source = &acme::attest::CheckSource},
+  };
+}
+
+// A host that this machine knows and the TLS certificate has.
+Result<std::string> LocalHost(const Config& config) {
+  AGENTCA_ASSIGN(const ca::Profile issuing, ReadProfile(config.directory, "issuing"));
+  const std::string& listen = config.serving.admin_listen->address;
+  if (PermitsIpAddresses(issuing)) {
+    if (listen == "0.0.0.0") return std::string("127.0.0.1");
+    if (listen == "::") return std::string("[::1]");
+    return listen.find(':') == std::string::npos ? listen : "[" + listen + "]";
+  }
+  const TlsNames names = TlsNames::Of(config, issuing);
+  for (const std::string& name : names.dns_names)
+    if (name == "localhost") return name;
+  return names.dns_names.empty() ? listen : names.dns_names.front();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AdminServer>> AdminServer::Start(
+    const Config& config, Authority& authority, std::shared_ptr<acme::http::TlsIdentity> tls,
+    std::function<void(const acme::OrderId&)> on_decided) {
+  const ServingConfig& serving = config.serving;
+  if (!serving.admin_listen) return std::unique_ptr<AdminServer>();
+  AGENTCA_ASSIGN(ca::Profile profile, ReadProfile(config.directory, acme::admin::kAdminProfile));
+  std::unique_ptr<AdminServer> out(new AdminServer(std::move(profile)));
+  out->service_ = std::make_unique<acme::admin::AdminService>(
+      MakeParts(config, authority, out->profile_, std::move(on_decided)));
+  out->pool_ = std::make_unique<acme::http::WorkerPool>(kThreads, kQueue);
+  const Hierarchy& hierarchy = authority.hierarchy();
+  AGENTCA_ASSIGN(auto clients, acme::http::TlsClients::Trust({hierarchy.root.certificate.der,
+                                                              hierarchy.issuing.certificate.der}));
+  acme::http::Limits limits = serving.limits;
+  limits.max_connections = std::min(limits.max_connections, kConnections);
+  acme::admin::AdminService& service = *out->service_;
+  AGENTCA_ASSIGN(
+      out->server_,
+      acme::http::Server::Listen(
+          {serving.admin_listen->text, std::move(tls), limits, 1, std::move(clients)}, *out->pool_,
+          [&service](const acme::http::Request& request) { return service.Handle(request); },
+          [&service](int status, std::string_view detail) {
+            return service.Refuse(status, detail);
+          }));
+  AGENTCA_ASSIGN(const std::string host, LocalHost(config));
+  out->url_ = "https://" + host + ":" + std::to_string(out->server_->port());
+  return out;
+}
+
+}  // namespace agentca::cli

@@ -1,0 +1,36 @@
+// The admin API on its own listener: HTTPS with client certificates of this CA.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "acme/admin/service.h"
+#include "acme/cli/authority.h"
+#include "acme/cli/config.h"
+#include "acme/http/server.h"
+
+namespace agentca::cli {
+
+class AdminServer {
+ public:
+  // Null when the configuration has no admin-listen. References outlive it. `on_decided`: see
+  // acme::admin::Parts.
+  static Result<std::unique_ptr<AdminServer>> Start(
+      const Config& config, Authority& authority, std::shared_ptr<acme::http::TlsIdentity> tls,
+      std::function<void(const acme::OrderId&)> on_decided);
+
+  // As a client on this machine reaches it under a name that the TLS certificate has.
+  const std::string& url() const { return url_; }
+  void Drain(std::chrono::milliseconds deadline) { server_->Drain(deadline); }
+
+ private:
+  explicit AdminServer(ca::Profile profile) : profile_(std::move(profile)) {}
+  std::string url_;
+  const ca::Profile profile_;
+  std::unique_ptr<acme::admin::AdminService> service_;
+  std::unique_ptr<acme::http::WorkerPool> pool_;
+  std::unique_ptr<acme::http::Server> server_;
+};
+
+}  // namespace agentca::cli
