@@ -1,6 +1,7 @@
 // Stores that fail on demand, both ways: "failed" and "failed, but persisted".
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -31,6 +32,15 @@ class FaultPlan {
     const std::lock_guard lock(mutex_);
     outage_ = std::move(error);
   }
+  // What happens elsewhere just before or after the next call of `verb`.
+  void Before(const std::string& verb, std::function<void()> happens) {
+    const std::lock_guard lock(mutex_);
+    before_.insert_or_assign(verb, std::move(happens));
+  }
+  void After(const std::string& verb, std::function<void()> happens) {
+    const std::lock_guard lock(mutex_);
+    after_.insert_or_assign(verb, std::move(happens));
+  }
   int CallsOf(const std::string& verb) const {
     const std::lock_guard lock(mutex_);
     const auto found = calls_.find(verb);
@@ -41,7 +51,9 @@ class FaultPlan {
   auto Run(const char* verb, const Call& call) -> decltype(call()) {
     const std::optional<Fault> fault = Next(verb);
     if (fault && fault->when == FailWhen::kBefore) return fault->error;
+    Happen(before_, verb);
     auto outcome = call();
+    Happen(after_, verb);
     if (fault && outcome.ok()) return fault->error;
     return outcome;
   }
@@ -63,7 +75,21 @@ class FaultPlan {
     return fault;
   }
 
+  using Events = std::map<std::string, std::function<void()>>;
+  void Happen(Events& events, const char* verb) {
+    std::function<void()> happens;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = events.find(verb);
+      if (found == events.end()) return;
+      happens = std::move(found->second);
+      events.erase(found);
+    }
+    happens();
+  }
+
   mutable std::mutex mutex_;  // guards everything below
+  Events before_, after_;
   std::map<std::string, Fault> faults_;
   std::map<std::string, int> calls_;
   std::optional<Error> outage_;
