@@ -98,16 +98,19 @@ Result<Issuable> IssuableForAgent(const Context& context, const OrderView& view,
   FinalizeGuard guard;
   guard.agent = agent->id;
   guard.agent_version = attestation->agent_version;
-  guard.verified_after = now - GreatestAge(parts, view.order, *attestation, row);
+  // People take their time: what was fresh when they were asked is fresh enough.
+  const Time asked_at = view.order.approval ? view.order.approval->asked_at : now;
+  guard.verified_after = asked_at - GreatestAge(parts, view.order, *attestation, row);
+  std::optional<Approval> approval;
   if (row.approval) {
-    guard.approval = Approval{.agent = agent->id,
-                              .csr = csr_der,
-                              .asked_at = now,
-                              .decided_by = {},
-                              .reason = {},
-                              .decided_at = {}};
+    approval = Approval{.agent = agent->id,
+                        .csr = csr_der,
+                        .asked_at = now,
+                        .decided_by = {},
+                        .reason = {},
+                        .decided_at = {}};
   }
-  return Issuable{profile, std::move(request), std::move(guard)};
+  return Issuable{profile, std::move(request), std::move(guard), std::move(approval)};
 }
 
 void RecheckAgent(Context& context, const OrderView& view, const ca::Serial& serial, Time now) {

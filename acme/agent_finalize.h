@@ -11,7 +11,8 @@ namespace agentca::acme {
 // ordered before there was one is nobody's.
 bool IsForAgent(const Context& context, const OrderView& view);
 
-// Profile, request and guard. `csr_der` is what a human agrees to where the class needs one. Reads
+// Profile, request, guard, and the question to a human where the class needs one: `csr_der` is what
+// they agree to. Reads
 // the registration of today: kUnauthorized when what was proven does not suffice for it; kBadCsr
 // when the CSR has another key than the attested one.
 Result<Issuable> IssuableForAgent(const Context& context, const OrderView& view, const ca::Csr& csr,

@@ -125,8 +125,13 @@ Result<http::Response> Begin(Context& context, const VerifiedRequest& request,
       context.validations.StartIfBegun(authorization, thumbprint, std::move(place));
     return begun.error();
   }
-  if (begun->started)
-    context.validations.Start({begun->authorization, thumbprint}, std::move(place));
+  if (!begun->started) return ChallengeResponse(context, begun->authorization, type, request.now());
+  const auto settled =
+      context.validations.Start({begun->authorization, thumbprint}, std::move(place));
+  if (settled.wait_for(context.validations.answer_wait()) == std::future_status::ready) {
+    const auto now = context.memory.store.FindAuthorization(authorization.id);
+    if (now.ok()) return ChallengeResponse(context, *now, type, request.now());
+  }
   return ChallengeResponse(context, begun->authorization, type, request.now());
 }
 

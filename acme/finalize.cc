@@ -38,13 +38,9 @@ ca::CertificateRequest MakeRequest(const Order& order, const ca::Csr& csr) {
   return request;
 }
 
-// §11.1: a key that signs as an account must not be a certificate's. A compromised key must not be
-// anybody's; the store would refuse it, but only when the order has begun.
-Status CheckKey(Context& context, const ca::Csr& csr) {
-  AGENTCA_ASSIGN(const ca::KeyHistory history,
-                 context.memory.certificates.HistoryOf(csr.key.spki_sha256()));
-  if (history == ca::KeyHistory::kCompromised) return BadCsr("the public key was compromised");
-  const auto holder = context.memory.store.FindAccountByThumbprint(Thumbprint(csr.key));
+// §11.1: a key that signs as an account must not be a certificate's.
+Status CheckKey(Context& context, const ca::PublicKey& key) {
+  const auto holder = context.memory.store.FindAccountByThumbprint(Thumbprint(key));
   if (holder.ok()) return BadCsr("the CSR's key is the key of an account");
   if (holder.error().code != Code::kNotFound) return holder.error();
   return {};
@@ -57,28 +53,15 @@ Status CheckNames(const ca::Csr& csr, const ca::CertificateRequest& wanted) {
   return BadCsr("the CSR does not name exactly the identifiers of the order");
 }
 
-// A rehearsal: whatever the profile refuses is refused here, not after the order began.
-Status Rehearse(const Context& context, const Issuable& issuable, Time now) {
-  const auto serial = ca::Serial::Random(1, context.world.random);
-  const auto tbs = ca::BuildTbsCertificate(
-      *issuable.profile, context.authority.issuance.issuer().info(), issuable.request, serial, now);
-  if (tbs.ok()) return {};
-  if (tbs.error().code == Code::kBadPublicKey) return BadCsr(tbs.error().detail);
-  return tbs.error();
-}
-
-// All that can be wrong with the CSR, while the order can still stay ready.
+// What of the CSR can be wrong by itself, and what stands against the agent of the order. What
+// profile and store refuse comes with the issuance.
 Result<Issuable> CheckCsr(Context& context, const OrderView& view, const Bytes& der, Time now) {
   AGENTCA_ASSIGN(const ca::Csr csr, ca::ParseCsr(der));
   ca::CertificateRequest wanted = MakeRequest(view.order, csr);
   AGENTCA_TRY(CheckNames(csr, wanted));
-  AGENTCA_TRY(CheckKey(context, csr));
-  Issuable issuable{&context.authority.profile, std::move(wanted), {}};
-  if (IsForAgent(context, view)) {
-    AGENTCA_ASSIGN(issuable, IssuableForAgent(context, view, csr, der, now));
-  }
-  AGENTCA_TRY(Rehearse(context, issuable, now));
-  return issuable;
+  AGENTCA_TRY(CheckKey(context, csr.key));
+  if (IsForAgent(context, view)) return IssuableForAgent(context, view, csr, der, now);
+  return Issuable{&context.authority.profile, std::move(wanted), {}, {}};
 }
 
 Status CheckReady(const OrderView& view, Time now) {
@@ -87,40 +70,113 @@ Status CheckReady(const OrderView& view, Time now) {
   return Error{Code::kOrderNotReady, "the order is " + std::string(ToString(status))};
 }
 
-// ready → processing. When the store cannot say whether it did, the order is settled later.
-Status Begin(Context& context, const OrderId& id, const FinalizeGuard& guard, Time now) {
-  if (!context.settlement.Claim(id)) {
-    return Error{Code::kOrderNotReady, "the order is being finalized"};
+bool IsUnknown(Code code) { return code == Code::kUnavailable || code == Code::kInternal; }
+
+// The marks of the issuance move the order along in the same transactions: ready → processing with
+// the intent (an order that was approved is processing already), processing → valid with the
+// certificate.
+class OrderJournal final : public ca::Journal {
+ public:
+  enum class Progress { kNone, kUnknown, kBegun };  // unknown: the store cannot say
+  OrderJournal(Store& store, const Order& order, const FinalizeGuard& guard)
+      : store_(store), order_(order), guard_(guard) {}
+
+  Status RecordIntent(const ca::Ticket& ticket, Time now) override {
+    progress_ = Progress::kUnknown;  // also when it throws
+    Status begun = order_.approval ? store_.BeginApproved(order_.id, ticket, guard_, now)
+                                   : store_.BeginFinalize(order_.id, ticket, guard_, now);
+    if (begun.ok()) {
+      progress_ = Progress::kBegun;
+    } else if (!IsUnknown(begun.error().code)) {
+      progress_ = Progress::kNone;
+    }
+    return begun;
   }
-  const Status begun = context.memory.store.BeginFinalize(id, guard, now);
-  if (begun.ok()) return {};
-  if (begun.error().code == Code::kUnavailable || begun.error().code == Code::kInternal) {
-    context.settlement.Conclude(id, InterruptedOrder());
-  } else {
-    context.settlement.Release(id);
+  Status RecordCertificate(const ca::Certificate& certificate,
+                           const ca::IssuerId& issuer) override {
+    return store_.CompleteOrder(order_.id, certificate, issuer);
   }
-  return begun;
+  Progress progress() const { return progress_; }
+
+ private:
+  Store& store_;
+  const Order& order_;
+  const FinalizeGuard& guard_;
+  Progress progress_ = Progress::kNone;
+};
+using Progress = OrderJournal::Progress;
+
+struct Outcome {
+  Result<ca::Certificate> certificate;
+  Progress progress;
+};
+Outcome Issue(Context& context, const Issuable& issuable, const OrderView& view, Time now) {
+  OrderJournal journal(context.memory.store, view.order, issuable.guard);
+  const auto issue = [&]() -> Result<ca::Certificate> {
+    try {  // whatever is raised, the order settles
+      return context.authority.issuance.Issue(*issuable.profile, issuable.request, now, journal);
+    } catch (const std::exception& e) {
+      return Error{Code::kInternal, std::string("issuance threw: ") + e.what()};
+    }
+  };
+  auto certificate = issue();
+  if (certificate.ok() && issuable.guard.agent) FollowUp(context, view, *certificate, now);
+  return {std::move(certificate), journal.progress()};
 }
 
-Result<ca::Certificate> Issue(Context& context, const Issuable& issuable, Time now) {
-  try {  // whatever is raised, the order settles
-    return context.authority.issuance.Issue(*issuable.profile, issuable.request, now);
-  } catch (const std::exception& e) {
-    return Error{Code::kInternal, std::string("issuance threw: ") + e.what()};
-  }
-}
-
-void IssueAndSettle(Context& context, const Issuable& issuable, const OrderView& view, Time now) {
-  const OrderId& id = view.order.id;
-  auto certificate = Issue(context, issuable, now);
-  if (certificate.ok()) {
-    if (issuable.guard.agent) FollowUp(context, view, *certificate, now);
-    context.settlement.Finish(id, certificate->serial);
-    return;
-  }
-  const Error error = Disclose(std::move(certificate).error(), context.world.random);
-  // The store may have kept a certificate of which we only heard an error.
+// Of an order that began, or may have. The store may have kept a certificate of which we only heard
+// an error.
+Error Conclude(Context& context, const OrderId& id, Error cause) {
+  const Error error = Disclose(std::move(cause), context.world.random);
   context.settlement.Conclude(id, error.code == Code::kUnavailable ? InterruptedOrder() : error);
+  return error;
+}
+
+// For a claimed order that is ready: the order as it is afterwards, or why it was left ready. The
+// key of a CSR that the profile does not allow, or that was compromised, is the CSR's fault.
+Result<OrderView> IssueAndSettle(Context& context, const Issuable& issuable, OrderView view,
+                                 Time now) {
+  const OrderId id = view.order.id;
+  Outcome outcome = Issue(context, issuable, view, now);
+  if (outcome.certificate.ok()) {
+    context.settlement.Release(id);
+    view.order.finalizing = true;
+    view.order.certificate = std::move(outcome.certificate->serial);
+    return view;
+  }
+  Error error = std::move(outcome.certificate).error();
+  if (outcome.progress == Progress::kNone) {
+    context.settlement.Release(id);
+    return error.code == Code::kBadPublicKey ? BadCsr(error.detail) : error;
+  }
+  error = Conclude(context, id, std::move(error));
+  if (outcome.progress == Progress::kUnknown) return error;
+  return context.memory.store.FindOrder(id);
+}
+
+// Nobody is asked about what would be refused in the end.
+Status Rehearse(const Context& context, const Issuable& issuable, Time now) {
+  AGENTCA_ASSIGN(const ca::KeyHistory history,
+                 context.memory.certificates.HistoryOf(issuable.request.key.spki_sha256()));
+  if (history == ca::KeyHistory::kCompromised) return BadCsr("the public key was compromised");
+  const auto serial = ca::Serial::Random(1, context.world.random);
+  const auto tbs = ca::BuildTbsCertificate(
+      *issuable.profile, context.authority.issuance.issuer().info(), issuable.request, serial, now);
+  if (tbs.ok()) return {};
+  if (tbs.error().code == Code::kBadPublicKey) return BadCsr(tbs.error().detail);
+  return tbs.error();
+}
+
+// For a claimed order that is ready: it waits for a human then, and nothing is prepared. Should the
+// store not say whether it does, the order is ready or waits, and either is as well.
+Result<OrderView> Ask(Context& context, const Issuable& issuable, const OrderId& id, Time now) {
+  Status asked = Rehearse(context, issuable, now);
+  if (asked.ok()) {
+    asked = context.memory.store.AskApproval(id, *issuable.approval, issuable.guard, now);
+  }
+  context.settlement.Release(id);
+  AGENTCA_TRY(std::move(asked));
+  return context.memory.store.FindOrder(id);
 }
 
 Error ExpiredApproval() {
@@ -132,7 +188,7 @@ Error Denied(const Approval& approval) {
   return {Code::kUnauthorized, "the approval was denied" + why};
 }
 
-// What became of an order that was granted before, in a process that died meanwhile.
+// Did the order take its intent before, in this process or one that died meanwhile?
 Result<bool> WasTried(Context& context, const OrderId& id) {
   const auto record = context.memory.certificates.FindByReference(id);
   if (record.ok()) return true;
@@ -140,28 +196,10 @@ Result<bool> WasTried(Context& context, const OrderId& id) {
   return record.error();
 }
 
-// What BeginFinalize had looked at and time may have changed since, beside the agent.
-Status CheckStillOrdered(Context& context, const Order& order, Time now) {
-  if (now >= order.expires_at) return ExpiredApproval();
-  AGENTCA_ASSIGN(const Account account, context.memory.store.FindAccount(order.account_id));
-  if (account.status == AccountStatus::kValid) return {};
-  return Error{Code::kUnauthorized, "the account was deactivated"};
-}
-
-Status SettleClaimed(Context& context, const OrderView& view, Time now) {
+// For a claimed order that was granted. An error: try again, it is still claimed; otherwise it is
+// concluded, or being so.
+Status IssueApproved(Context& context, const OrderView& view, Time now) {
   const OrderId& id = view.order.id;
-  const Approval& approval = *view.order.approval;
-  if (approval.decision == Decision::kWaiting) {
-    if (now >= view.order.expires_at) {
-      context.settlement.Finish(id, ExpiredApproval());
-      return {};
-    }
-    return Error{Code::kConflict, "nobody has decided about the order"};
-  }
-  if (approval.decision == Decision::kDenied) {
-    context.settlement.Finish(id, Denied(approval));
-    return {};
-  }
   AGENTCA_ASSIGN(const bool tried, WasTried(context, id));
   if (tried) {
     context.settlement.Conclude(id, InterruptedOrder());
@@ -170,15 +208,40 @@ Status SettleClaimed(Context& context, const OrderView& view, Time now) {
   if (!context.authority.keys.Healthy()) {
     return Error{Code::kUnavailable, "the issuing key cannot be used now"};
   }
-  Status holds = CheckStillOrdered(context, view.order, now);
-  auto issuable = holds.ok() ? CheckCsr(context, view, approval.csr, now)
-                             : Result<Issuable>(std::move(holds).error());
-  if (issuable.ok()) {
-    IssueAndSettle(context, *issuable, view, now);
+  const auto issuable = CheckCsr(context, view, view.order.approval->csr, now);
+  if (!issuable.ok()) {
+    if (issuable.error().code == Code::kUnavailable) return issuable.error();
+    Conclude(context, id, issuable.error());
     return {};
   }
-  if (issuable.error().code == Code::kUnavailable) return std::move(issuable).error();
-  context.settlement.Finish(id, Disclose(std::move(issuable).error(), context.world.random));
+  Outcome outcome = Issue(context, *issuable, view, now);
+  if (outcome.certificate.ok()) {
+    context.settlement.Release(id);
+    return {};
+  }
+  Error error = std::move(outcome.certificate).error();
+  // Whether it has its intent shows when the store is back.
+  const bool unseen = outcome.progress == Progress::kUnknown;
+  if (unseen && error.code == Code::kUnavailable) return error;
+  if (error.code == Code::kOrderNotReady) {  // it began elsewhere
+    context.settlement.Conclude(id, InterruptedOrder());
+  } else {
+    Conclude(context, id, std::move(error));
+  }
+  return {};
+}
+
+// As IssueApproved, whatever was decided. kConflict: nothing was.
+Status SettleClaimed(Context& context, const OrderView& view, Time now) {
+  const Approval& approval = *view.order.approval;
+  if (approval.decision == Decision::kGranted) return IssueApproved(context, view, now);
+  if (approval.decision == Decision::kDenied) {
+    context.settlement.Conclude(view.order.id, Denied(approval));
+  } else if (now >= view.order.expires_at) {
+    context.settlement.Conclude(view.order.id, ExpiredApproval());
+  } else {
+    return Error{Code::kConflict, "nobody has decided about the order"};
+  }
   return {};
 }
 
@@ -203,28 +266,28 @@ Status SettleDecided(Context& context, const OrderId& id, Time now) {
     settled = view.error();
   } else if (StatusOf(view->order, view->authorizations, Time{}) == OrderStatus::kProcessing) {
     settled = SettleClaimed(context, *view, now);
-    if (settled.ok()) return {};  // the settlement releases it
+    if (settled.ok()) return {};  // and released, or the settlement does it
   }
   context.settlement.Release(id);
   return settled;
 }
 
 Result<http::Response> HandleFinalize(Context& context, const VerifiedRequest& request) {
-  AGENTCA_ASSIGN(const OrderView view, FindOwnOrder(context, request));
+  AGENTCA_ASSIGN(OrderView view, FindOwnOrder(context, request));
   AGENTCA_TRY(CheckReady(view, request.now()));
   AGENTCA_ASSIGN(const Bytes csr, ReadCsr(request));
   AGENTCA_ASSIGN(const Issuable issuable, CheckCsr(context, view, csr, request.now()));
   if (!context.authority.keys.Healthy()) {
     return Error{Code::kUnavailable, "the issuing key cannot be used now"};
   }
-  AGENTCA_TRY(Begin(context, view.order.id, issuable.guard, request.now()));
-  if (issuable.guard.approval) {
-    context.settlement.Release(view.order.id);  // until a human decides
-  } else {
-    IssueAndSettle(context, issuable, view, request.now());
+  if (!context.settlement.Claim(view.order.id)) {
+    return Error{Code::kOrderNotReady, "the order is being finalized"};
   }
-
-  AGENTCA_ASSIGN(const OrderView settled, context.memory.store.FindOrder(view.order.id));
+  const OrderId id = view.order.id;
+  AGENTCA_ASSIGN(const OrderView settled,
+                 issuable.approval
+                     ? Ask(context, issuable, id, request.now())
+                     : IssueAndSettle(context, issuable, std::move(view), request.now()));
   return OrderResponse(context, settled, request.now());
 }
 

@@ -13,11 +13,12 @@ struct Issuable {
   const ca::Profile* profile;
   ca::CertificateRequest request;
   FinalizeGuard guard;
+  std::optional<Approval> approval;  // to be asked for before anything is prepared
 };
 
-// Whatever is wrong with the request leaves the order ready. Once BeginFinalize succeeded the order
-// settles: valid with a certificate, or invalid with an error; an order that a human must agree to
-// stays processing until one decides.
+// Whatever is wrong with the request leaves the order ready. Once BeginFinalize has recorded the
+// intent the order settles: valid with a certificate, or invalid with an error; an order that a
+// human must agree to stays processing, without intent, until one decides.
 Result<http::Response> HandleFinalize(Context& context, const VerifiedRequest& request);
 
 // May SettleDecided be tried? kNotFound: no such order, or it asks for nobody's approval;

@@ -9,19 +9,22 @@
 //                     │ BeginFinalize     │         valid ──expiry──► expired
 //                     ▼  (exactly once)   │           │
 //                 processing ─────────────┤           └──DeactivateAuthorization──► deactivated
-//                     │ FinishOrder(ok)   │ an authz not pending nor valid, expiry,
+//                     │ CompleteOrder     │ an authz not pending nor valid, expiry,
 //                     ▼                   ▼ cancelled, FinishOrder(error)
 //                   valid              invalid
 //
 //   Challenge: pending ──BeginChallenge──► processing ──FinishChallenge──► valid | invalid
 //
-//   Approval:  BeginFinalize ──► waiting ──DecideApproval──► granted | denied
-//              The order that asks for one is processing throughout; only FinishOrder ends that.
+//   Approval:  AskApproval ──► waiting ──DecideApproval──► granted | denied
+//              The order is processing throughout. Granted, it takes its intent (BeginApproved)
+//              and goes on as others do; otherwise FinishOrder ends it.
 //
 // Invariants that the stores enforce (tests/contract/acme_store_contract.h names each):
 //   1. BeginFinalize succeeds at most once per order, and only when StatusOf says ready and the
-//      account is valid, both read in the transaction that writes.
-//   2. FinishOrder changes an order that is processing, once; a finished order never changes.
+//      account is valid, both read in the transaction that writes; so does AskApproval, and never
+//      both. BeginFinalize records the intent of the certificate with it, or does neither.
+//   2. CompleteOrder and FinishOrder change an order that is processing, once; a finished order
+//      never changes. CompleteOrder records the certificate with it, or does neither.
 //   3. BeginChallenge starts at most one challenge of an authorization; a repeat of the same one
 //      while it is processing or settled changes nothing and reports what is there.
 //   4. FinishChallenge changes an attempt that is processing, once.
@@ -30,7 +33,9 @@
 //   7. Evidence is used once: its hash and its replay id belong to one authorization or one grant.
 //   8. A grant makes one account.
 //   9. What rests on evidence of an agent (drop, challenge, grant, account of a grant, finalize,
-//      approval) comes to pass only while the agent is active, read in the same transaction.
+//      approval, its intent) comes to pass only while the agent is active, read in the same
+//      transaction.
+//   10. An order that was approved takes one intent, while it is processing, whatever becomes of it.
 #pragma once
 
 #include <span>

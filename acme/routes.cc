@@ -1,8 +1,10 @@
 #include "acme/routes.h"
 
+#include <algorithm>
 #include <array>
 
 #include "acme/account.h"
+#include "acme/agent_order.h"
 #include "acme/authorization.h"
 #include "acme/directory.h"
 #include "acme/drop.h"
@@ -62,6 +64,16 @@ constexpr std::array<Route, 15> kRoutes{{
     EvidenceRoute("/acme/grant", HandleGrant),
 }};
 
+// Of these, asked to look and not to act, none waits for anybody or looks at many rows. A request
+// that only looks is small.
+constexpr std::array<SignedHandler, 5> kQuickLooks{HandleAccount, HandleOrder, HandleCertificate,
+                                                   HandleAuthorization, HandleChallenge};
+constexpr size_t kMaxQuickBody = 4096;
+
+bool LooksQuickly(SignedHandler handler) {
+  return std::find(kQuickLooks.begin(), kQuickLooks.end(), handler) != kQuickLooks.end();
+}
+
 constexpr std::string_view kDirectoryPath = kRoutes[0].path;
 constexpr std::string_view kNoncePath = kRoutes[1].path;
 
@@ -88,6 +100,27 @@ std::optional<std::vector<std::string>> Match(const Route& route, std::string_vi
   }
   if (!pattern.empty() || !path.empty()) return std::nullopt;
   return ids;
+}
+
+struct Found {
+  const Route* route;
+  std::vector<std::string> ids;
+};
+std::optional<Found> FindRoute(std::string_view path) {
+  for (const Route& route : kRoutes) {
+    if (auto ids = Match(route, path)) return Found{&route, *std::move(ids)};
+  }
+  return std::nullopt;
+}
+
+// The challenges of an agent say what evidence would do today, which takes rules and sources: there
+// may be many, and their keys are parsed. Whose an authorization is takes one row to see.
+bool MayShowOffer(const Context& context, const Found& found) {
+  const SignedHandler handler = found.route->on_post;
+  if (context.agents == nullptr) return false;
+  if (handler != HandleAuthorization && handler != HandleChallenge) return false;
+  const auto authorization = context.memory.store.FindAuthorization(found.ids.front());
+  return !authorization.ok() || IsOfAgent(*authorization);
 }
 
 Status CheckPayload(const VerifiedRequest& request, Payload rule) {
@@ -119,26 +152,39 @@ Router::Router(Context& context, Nonces& nonces)
 
 http::Response Router::Handle(const http::Request& request) {
   if (auto open = HandleOpen(request)) return *std::move(open);
-  auto response = Dispatch(request);
-  return Complete(request, response.ok() ? std::move(response).value()
-                                         : ErrorResponse(std::move(response).error()));
+  return Finish(request, Dispatch(request));
 }
 
 Result<http::Response> Router::Dispatch(const http::Request& request) {
-  for (const Route& route : kRoutes) {
-    auto ids = Match(route, request.path);
-    if (!ids) continue;
-    if (route.on_evidence != nullptr && (IsGet(request) || request.method == "POST")) {
-      return route.on_evidence(context_, request, *ids);
-    }
-    if (request.method != "POST") return NotAllowed(route);
-    AGENTCA_ASSIGN(const VerifiedRequest verified,
-                   authenticator_.Authenticate(request, route.key, *std::move(ids),
-                                               context_.world.clock.Now()));
-    AGENTCA_TRY(CheckPayload(verified, route.payload));
-    return route.on_post(context_, verified);
+  auto found = FindRoute(request.path);
+  if (!found) return Error{Code::kNotFound, "there is no such resource"};
+  const Route& route = *found->route;
+  if (route.on_evidence != nullptr && (IsGet(request) || request.method == "POST")) {
+    return route.on_evidence(context_, request, found->ids);
   }
-  return Error{Code::kNotFound, "there is no such resource"};
+  if (request.method != "POST") return NotAllowed(route);
+  AGENTCA_ASSIGN(const VerifiedRequest verified,
+                 authenticator_.Authenticate(request, route.key, std::move(found->ids),
+                                             context_.world.clock.Now()));
+  AGENTCA_TRY(CheckPayload(verified, route.payload));
+  return route.on_post(context_, verified);
+}
+
+std::optional<http::Response> Router::HandleFast(const http::Request& request) {
+  if (auto open = HandleOpen(request)) return open;
+  if (request.method != "POST" || request.body.size() > kMaxQuickBody) return std::nullopt;
+  auto found = FindRoute(request.path);
+  if (!found || !LooksQuickly(found->route->on_post)) return std::nullopt;
+  auto jws = Jws::Parse(request.body);
+  if (!jws.ok() || !jws->payload.empty()) return std::nullopt;
+  if (MayShowOffer(context_, *found)) return std::nullopt;
+  const auto look = [&]() -> Result<http::Response> {
+    AGENTCA_ASSIGN(const VerifiedRequest verified,
+                   authenticator_.Authenticate(request, *std::move(jws), found->route->key,
+                                               std::move(found->ids), context_.world.clock.Now()));
+    return found->route->on_post(context_, verified);
+  };
+  return Finish(request, look());
 }
 
 std::optional<http::Response> Router::HandleOpen(const http::Request& request) {
@@ -157,6 +203,11 @@ http::Response Router::Refuse(int status, std::string_view detail) {
   http::Request unknown;
   unknown.method = "POST";  // it may have been one: a fresh nonce does no harm
   return Complete(unknown, ProblemResponse(status, detail));
+}
+
+http::Response Router::Finish(const http::Request& request, Result<http::Response> outcome) {
+  return Complete(request, outcome.ok() ? std::move(outcome).value()
+                                        : ErrorResponse(std::move(outcome).error()));
 }
 
 http::Response Router::Complete(const http::Request& request, http::Response response) {

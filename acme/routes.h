@@ -16,12 +16,15 @@ class Router {
  public:
   Router(Context& context, Nonces& nonces);
   http::Response Handle(const http::Request& request);
-  // Directory and newNonce by GET or HEAD; nullopt for the rest. Does no I/O.
-  std::optional<http::Response> HandleOpen(const http::Request& request);
+  // Directory and newNonce by GET or HEAD, and what only reads a few rows of the store: small
+  // POST-as-GET requests (§6.3) for most resources. nullopt for the rest.
+  std::optional<http::Response> HandleFast(const http::Request& request);
   http::Response Refuse(int status, std::string_view detail);
 
  private:
+  std::optional<http::Response> HandleOpen(const http::Request& request);
   Result<http::Response> Dispatch(const http::Request& request);
+  http::Response Finish(const http::Request& request, Result<http::Response> outcome);
   http::Response Complete(const http::Request& request, http::Response response);
   http::Response ErrorResponse(Error error);
 

@@ -72,7 +72,7 @@ class Service::Core {
     AGENTCA_ASSIGN(auto pending, context_.memory.store.ListProcessingChallenges());
     for (PendingValidation& each : pending) {
       auto place = validations_.TryReserve(each.authorization.account_id);
-      validations_.Start(std::move(each), std::move(place));
+      (void)validations_.Start(std::move(each), std::move(place));
     }
     if (!pending.empty()) {
       Log(Level::kInfo, "took up validations", {{"count", std::to_string(pending.size())}});
@@ -142,7 +142,7 @@ http::Response Service::Refuse(int status, std::string_view detail) {
 }
 
 std::optional<http::Response> Service::HandleFast(const http::Request& request) {
-  return core_->router().HandleOpen(request);
+  return core_->router().HandleFast(request);
 }
 
 Status Service::Decided(const OrderId& id) { return core_->Decided(id); }

@@ -61,6 +61,9 @@ struct ValidationOptions {
   size_t queue = 4'096;
   int attempts = 3;  // §8.2: tries for causes that can pass (connection, DNS)
   std::chrono::milliseconds retry_delay{1'000};  // doubled each time
+  // How long the answer to a challenge waits for the validation: one that is quick shows in it, and
+  // spares client and server a poll that comes too early. Holds a worker.
+  std::chrono::milliseconds answer_wait{25};
 };
 
 // Thread-safe.
@@ -75,7 +78,8 @@ class Service {
   http::Response Handle(const http::Request& request);
   // For requests the edge refused: a problem document with a fresh nonce.
   http::Response Refuse(int status, std::string_view detail);
-  // HEAD/GET newNonce and GET directory need no thread; nullopt for the rest.
+  // HEAD/GET newNonce, GET directory and requests that look at one object need no thread; nullopt
+  // for the rest.
   std::optional<http::Response> HandleFast(const http::Request& request);
   // Once at start, before listening: settles orders left processing (with their certificate when it
   // was recorded, with an error otherwise; those of which a human has decided as by Decided, those

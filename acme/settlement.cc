@@ -31,18 +31,9 @@ void Settlement::Release(const OrderId& id) {
   claimed_.erase(id);
 }
 
-bool Settlement::Finish(const OrderId& id, const Result<ca::Serial>& outcome) {
-  return Persist(
-      id, [this, id, outcome] { return TryFinish(id, outcome); }, kFirstPause);
-}
-
 bool Settlement::Conclude(const OrderId& id, const Error& otherwise) {
   return Persist(
       id, [this, id, otherwise] { return TryConclude(id, otherwise); }, kFirstPause);
-}
-
-Status Settlement::TryFinish(const OrderId& id, const Result<ca::Serial>& outcome) {
-  return store_.FinishOrder(id, outcome);
 }
 
 Status Settlement::TryConclude(const OrderId& id, const Error& otherwise) {

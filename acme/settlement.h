@@ -24,10 +24,9 @@ class Settlement {
   bool Claim(const OrderId& id);
   void Release(const OrderId& id);
 
-  // For a claimed order: FinishOrder, now if possible, else in the background. True: done now.
-  bool Finish(const OrderId& id, const Result<ca::Serial>& outcome);
-  // The same when it is not certain what became of the order: with its certificate if one was
-  // recorded for it, with `otherwise` if it is processing without one, not at all if it is not.
+  // For a claimed order of which it is not certain what became: FinishOrder with its certificate if
+  // one was recorded for it, with `otherwise` if it is processing without one, not at all if it is
+  // not. Now if possible, else in the background. True: done now.
   bool Conclude(const OrderId& id, const Error& otherwise);
   // Anything else that must come about, now or in the background until it does. What `attempt`
   // refers to outlives this; an error other than kUnavailable and kInternal gives up.
@@ -36,7 +35,6 @@ class Settlement {
  private:
   void Insist(const std::string& what, std::function<Status()> attempt,
               std::chrono::milliseconds pause);
-  Status TryFinish(const OrderId& id, const Result<ca::Serial>& outcome);
   Status TryConclude(const OrderId& id, const Error& otherwise);
   // Runs `attempt` until it succeeds or has nothing more to do; then releases the order.
   bool Persist(const OrderId& id, std::function<Status()> attempt, std::chrono::milliseconds pause);

@@ -7,6 +7,7 @@
 
 #include "acme/model.h"
 #include "acme/verifier.h"
+#include "ca/issuer.h"
 
 namespace agentca::acme {
 
@@ -32,8 +33,7 @@ struct OrderPage {
 struct FinalizeGuard {
   std::optional<ca::AgentId> agent{};  // of the order's one name in the agents zone
   int64_t agent_version = 0;
-  Time verified_after{};               // evidence must be younger
-  std::optional<Approval> approval{};  // to be asked for
+  Time verified_after{};  // evidence must be younger
 };
 
 struct AttestationFilter {
@@ -136,10 +136,23 @@ class Store {
   virtual Result<bool> HoldsAuthorizations(const AccountId&, const std::vector<Identifier>&,
                                            Time now) = 0;
 
-  // ready → processing, exactly once. kOrderNotReady otherwise; kAccountInactive; kUnauthorized when
-  // the guard's agent is not active, has another version, or its evidence is too old.
-  virtual Status BeginFinalize(const OrderId&, const FinalizeGuard&, Time now) = 0;
-  // processing → valid with this certificate, or invalid with this error.
+  // ready → processing, exactly once, together with ca::CertificateStore::RecordIntent and its
+  // errors. kOrderNotReady when it is not ready; kAccountInactive; kUnauthorized when the guard's
+  // agent is not active, has another version, or its evidence is too old. What is refused leaves
+  // the order as it was, and nothing is recorded.
+  virtual Status BeginFinalize(const OrderId&, const ca::Ticket&, const FinalizeGuard&,
+                               Time now) = 0;
+  // ready → processing under the same guard, without an intent: a human is asked first.
+  virtual Status AskApproval(const OrderId&, const Approval&, const FinalizeGuard&, Time now) = 0;
+  // The intent of an order that was asked for and granted, exactly once, under the same guard.
+  // kOrderNotReady when it is not granted, is settled, or has had an intent, whatever became of
+  // that; kUnauthorized also when it expired before `now`.
+  virtual Status BeginApproved(const OrderId&, const ca::Ticket&, const FinalizeGuard&,
+                               Time now) = 0;
+  // processing → valid, together with ca::CertificateStore::RecordCertificate and its errors.
+  // kConflict also when the order is not processing.
+  virtual Status CompleteOrder(const OrderId&, const ca::Certificate&, const ca::IssuerId&) = 0;
+  // processing → valid with this certificate, which is recorded, or invalid with this error.
   virtual Status FinishOrder(const OrderId&, const Result<ca::Serial>&) = 0;
   // A human decides, once: kConflict when it is decided or the order is settled, kNotFound when the
   // order asks for nothing, kUnauthorized: to be granted, but the agent is not active.

@@ -27,23 +27,26 @@ TaskQueue::~TaskQueue() {
   timekeeper_.join();
 }
 
-void TaskQueue::QueueTurn(Lanes::value_type& lane) {
+bool TaskQueue::QueueTurn(Lanes::value_type& lane) {
   Lane& state = lane.second;
-  if (state.queued || state.ready.empty() || state.running >= threads_per_lane_) return;
+  if (state.queued || state.ready.empty() || state.running >= threads_per_lane_) return false;
   state.queued = true;
   turns_.push_back(&lane);
-  ready_changed_.notify_one();
+  return true;
 }
 
-void TaskQueue::Enqueue(Task task, const std::string& lane) {
+bool TaskQueue::Enqueue(Task task, const std::string& lane) {
   auto& entry = *lanes_.try_emplace(lane).first;
   entry.second.ready.push_back(std::move(task));
-  QueueTurn(entry);
+  return QueueTurn(entry);
 }
 
+// Who is woken wants the lock, so it is let go of first.
 void TaskQueue::Run(Task task, const std::string& lane) {
-  std::lock_guard lock(mutex_);
-  Enqueue(std::move(task), lane);
+  std::unique_lock lock(mutex_);
+  const bool wake = Enqueue(std::move(task), lane);
+  lock.unlock();
+  if (wake) ready_changed_.notify_one();
 }
 
 void TaskQueue::RunAfter(std::chrono::milliseconds delay, Task task, const std::string& lane) {
@@ -67,13 +70,14 @@ void TaskQueue::Work() {
     Task task = std::move(lane.ready.front());
     lane.ready.pop_front();
     ++lane.running;
-    QueueTurn(entry);
+    const bool wake = QueueTurn(entry);
     lock.unlock();
+    if (wake) ready_changed_.notify_one();
     task();
     task = nullptr;  // what it holds goes away outside the lock
     lock.lock();
     --lane.running;
-    QueueTurn(entry);
+    if (QueueTurn(entry)) ready_changed_.notify_one();
     if (lane.running == 0 && lane.ready.empty()) lanes_.erase(entry.first);
   }
 }
@@ -93,7 +97,7 @@ void TaskQueue::KeepTime() {
     std::pop_heap(waiting_.begin(), waiting_.end(), kLater);
     Waiting next = std::move(waiting_.back());
     waiting_.pop_back();
-    Enqueue(std::move(next.task), next.lane);
+    if (Enqueue(std::move(next.task), next.lane)) ready_changed_.notify_one();
   }
 }
 

@@ -45,8 +45,9 @@ class TaskQueue {
   using Lanes = std::unordered_map<std::string, Lane>;
   void Work();
   void KeepTime();
-  void Enqueue(Task task, const std::string& lane);
-  void QueueTurn(Lanes::value_type& lane);
+  // With mutex_ held. True: a thread more may start work, so wake one.
+  [[nodiscard]] bool Enqueue(Task task, const std::string& lane);
+  [[nodiscard]] bool QueueTurn(Lanes::value_type& lane);
 
   const size_t threads_per_lane_;
   std::mutex mutex_;  // guards lanes_, turns_, waiting_, stopping_

@@ -51,6 +51,7 @@ struct ValidationQueue::Job {
   Result<Proof> outcome = Error{};  // of the last try, disclosed
   bool audited = false;
   milliseconds pause = kFirstPause;  // before the next attempt to settle
+  std::promise<void> settled;
 };
 
 // Counts the places taken, in all and by account. Thread-safe.
@@ -106,7 +107,7 @@ ValidationQueue::Place ValidationQueue::TryReserve(const AccountId& account) {
   return {places_.get(), [places = places_, account](void*) { places->Free(account); }};
 }
 
-void ValidationQueue::Start(PendingValidation validation, Place place) {
+std::future<void> ValidationQueue::Start(PendingValidation validation, Place place) {
   auto job = std::make_shared<Job>();
   job->authorization = std::move(validation.authorization);
   job->type = job->authorization.attempt->type;
@@ -114,7 +115,9 @@ void ValidationQueue::Start(PendingValidation validation, Place place) {
   job->payload = job->authorization.attempt->payload;
   if (job->payload.empty()) job->payload = kEmptyObject;
   job->place = std::move(place);
+  auto settled = job->settled.get_future();
   tasks_.Run([this, job] { Verify(job); }, job->authorization.account_id);
+  return settled;
 }
 
 void ValidationQueue::StartIfBegun(const Authorization& authorization, std::string thumbprint,
@@ -130,7 +133,7 @@ void ValidationQueue::LookAgain(const Authorization& authorization, const std::s
         auto found = memory_.store.FindAuthorization(authorization.id);
         if (found.ok()) {
           if (found->attempt && found->attempt->state == AttemptState::kProcessing)
-            Start({*std::move(found), thumbprint}, place);
+            (void)Start({*std::move(found), thumbprint}, place);
         } else if (found.error().code != Code::kNotFound) {
           LookAgain(authorization, thumbprint, place, std::min(pause * 2, kLongestPause));
         }
@@ -230,10 +233,10 @@ Status ValidationQueue::Record(Job& job) {
 
 void ValidationQueue::Settle(const std::shared_ptr<Job>& job) {
   const Status recorded = Record(*job);
-  if (recorded.ok()) return;
-  const Code code = recorded.error().code;
-  // Settled already (an earlier call persisted although it failed), deactivated, or gone.
-  if (code == Code::kConflict || code == Code::kNotFound) return;
+  const Code code = recorded.ok() ? Code::kConflict : recorded.error().code;
+  // Settled now, settled already (an earlier call persisted although it failed), deactivated, or
+  // gone.
+  if (code == Code::kConflict || code == Code::kNotFound) return job->settled.set_value();
   Log(Level::kError, "a validation could not be settled yet",
       {{"authorization", job->authorization.id}, {"detail", recorded.error().detail}});
   const milliseconds pause = job->pause;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -28,14 +29,16 @@ class ValidationQueue {
   ~ValidationQueue();
 
   bool Offers(ChallengeType type) const;  // there is a verifier for it, outside the agents zone
+  std::chrono::milliseconds answer_wait() const { return options_.answer_wait; }
 
   // A place in the queue, taken before the challenge begins, so that none begins in vain. Freed
   // with the last copy. An account has its share of the places, and of the threads: a name whose
   // server never answers occupies one for long.
   using Place = std::shared_ptr<void>;
   Place TryReserve(const AccountId& account);  // null: full
-  // `validation.authorization.attempt` is processing. Recovery may pass no place.
-  void Start(PendingValidation validation, Place place);
+  // `validation.authorization.attempt` is processing. Recovery may pass no place. What is returned
+  // becomes ready when the validation is settled or dropped; it holds nothing.
+  std::future<void> Start(PendingValidation validation, Place place);
   // For a challenge of which the store could not say whether it began: starts it if it did.
   void StartIfBegun(const Authorization& authorization, std::string thumbprint, Place place);
 

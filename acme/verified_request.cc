@@ -15,6 +15,11 @@ bool IsJoseJson(std::string_view content_type) {
   return http::EqualNames(type, kMediaType);
 }
 
+Status CheckContentType(const http::Request& request) {
+  if (IsJoseJson(request.Header("Content-Type"))) return {};
+  return Error{Code::kUnsupportedMediaType, "Content-Type must be " + std::string(kMediaType)};
+}
+
 Status CheckRule(const Jws& jws, KeyRule rule) {
   if (rule == KeyRule::kJwk && !jws.jwk) return Malformed("this resource needs \"jwk\"");
   if (rule == KeyRule::kKid && !jws.kid) {
@@ -43,10 +48,15 @@ Result<std::shared_ptr<const Account>> Authenticator::FindAccount(const std::str
 
 Result<VerifiedRequest> Authenticator::Authenticate(const http::Request& request, KeyRule rule,
                                                     std::vector<std::string> ids, Time now) const {
-  if (!IsJoseJson(request.Header("Content-Type"))) {
-    return Error{Code::kUnsupportedMediaType, "Content-Type must be " + std::string(kMediaType)};
-  }
+  AGENTCA_TRY(CheckContentType(request));
   AGENTCA_ASSIGN(Jws jws, Jws::Parse(request.body));
+  return Authenticate(request, std::move(jws), rule, std::move(ids), now);
+}
+
+Result<VerifiedRequest> Authenticator::Authenticate(const http::Request& request, Jws jws,
+                                                    KeyRule rule, std::vector<std::string> ids,
+                                                    Time now) const {
+  AGENTCA_TRY(CheckContentType(request));
   AGENTCA_TRY(CheckRule(jws, rule));
 
   // §6.4: the same string, not an equivalent URL; ours is made from the configured base, so that a

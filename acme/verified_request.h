@@ -52,6 +52,9 @@ class Authenticator {
   // `ids`: the path's variable parts.
   Result<VerifiedRequest> Authenticate(const http::Request& request, KeyRule rule,
                                        std::vector<std::string> ids, Time now) const;
+  // The same with the request's body parsed.
+  Result<VerifiedRequest> Authenticate(const http::Request& request, Jws jws, KeyRule rule,
+                                       std::vector<std::string> ids, Time now) const;
 
  private:
   Result<std::shared_ptr<const Account>> FindAccount(const std::string& kid, Time now) const;

@@ -153,18 +153,23 @@ class ChainedLog::State {
         seq_(seq),
         head_(std::move(head)) {}
 
-  Status Append(std::string body) {
-    if (body.size() > kMaxLineSize) return Error{Code::kInternal, "audit line is too long"};
-    Line mine{std::move(body), {}};
-    group_.Run(mine, [this](const std::vector<Line*>& batch) { Settle(batch); });
-    return std::move(mine.result);
-  }
-
- private:
   struct Line {
     std::string body;
     Status result;
   };
+  using Entry = GroupCommit<Line>::Entry;
+
+  // No entry for a line that is too long: it has its result.
+  Entry Begin(Line& line) {
+    if (line.body.size() <= kMaxLineSize) return group_.Join(line);
+    line.result = Error{Code::kInternal, "audit line is too long"};
+    return nullptr;
+  }
+  void Wait(const Entry& entry) {
+    group_.Await(entry, [this](const std::vector<Line*>& batch) { Settle(batch); });
+  }
+
+ private:
 
   void Settle(const std::vector<Line*>& batch) {
     if (!failure_) {
@@ -210,6 +215,23 @@ class ChainedLog::State {
   std::optional<Error> failure_;
 };
 
+struct ChainedLog::Pending::Rep {
+  State& log;
+  State::Line line;
+  State::Entry entry{};  // null once waited for
+};
+
+ChainedLog::Pending::Pending(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
+ChainedLog::Pending::Pending(Pending&&) noexcept = default;
+ChainedLog::Pending::~Pending() {
+  if (rep_ != nullptr && rep_->entry != nullptr) (void)Wait();
+}
+
+Status ChainedLog::Pending::Wait() {
+  if (rep_->entry != nullptr) rep_->log.Wait(std::exchange(rep_->entry, nullptr));
+  return std::move(rep_->line.result);
+}
+
 ChainedLog::ChainedLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ChainedLog::~ChainedLog() = default;
 
@@ -240,7 +262,17 @@ Result<std::unique_ptr<ChainedLog>> ChainedLog::Open(const std::filesystem::path
 }
 
 Status ChainedLog::Append(std::string_view event, std::initializer_list<Field> fields, Time now) {
-  return state_->Append(AuditBody(event, fields, now));
+  State::Line line{AuditBody(event, fields, now), {}};
+  if (const auto entry = state_->Begin(line)) state_->Wait(entry);
+  return std::move(line.result);
+}
+
+ChainedLog::Pending ChainedLog::Begin(std::string_view event, std::initializer_list<Field> fields,
+                                      Time now) {
+  std::unique_ptr<Pending::Rep> rep(
+      new Pending::Rep{*state_, {AuditBody(event, fields, now), {}}, nullptr});
+  rep->entry = state_->Begin(rep->line);
+  return Pending(std::move(rep));
 }
 
 Result<ChainedLog::Verdict> ChainedLog::Verify(const std::filesystem::path& file) {

@@ -32,6 +32,25 @@ class ChainedLog {
   // Returns when the line is on disk.
   Status Append(std::string_view event, std::initializer_list<Field> fields, Time now);
 
+  // A line in the queue, behind those that were begun before it. The log outlives it.
+  class Pending {
+   public:
+    Pending(Pending&&) noexcept;
+    Pending& operator=(Pending&&) = delete;
+    ~Pending();  // waits
+    // Returns when the line is on disk. Call it once.
+    Status Wait();
+
+   private:
+    friend class ChainedLog;
+    struct Rep;
+    explicit Pending(std::unique_ptr<Rep> rep);
+    std::unique_ptr<Rep> rep_;
+  };
+  // For a caller with something else to do until the line is on disk; others' appends may carry it
+  // there meanwhile.
+  Pending Begin(std::string_view event, std::initializer_list<Field> fields, Time now);
+
   struct Verdict {
     uint64_t lines;
     std::string head;  // hash of the last line

@@ -70,17 +70,24 @@ struct CertificateFilter {
   std::string after;                 // cursor: serial hex of the last row seen, newest first
 };
 
-// Thread-safe. Every method is one durable transaction: when it returns success the effect
-// survives power loss. kUnavailable: the store is away and nothing is known of the effect;
-// kInternal: the store is broken.
-class CertificateStore {
+// The two durable marks of an issuance, each one transaction: a CertificateStore's own, or with
+// what else must become true with them. When a method returns success the effect survives power
+// loss. kUnavailable, kInternal: nothing is known of the effect; any other error: there is none.
+class Journal {
  public:
-  virtual ~CertificateStore() = default;
+  virtual ~Journal() = default;
   // kConflict: serial reused. kBadPublicKey: the key is compromised; it is never certified again.
   virtual Status RecordIntent(const Ticket&, Time now) = 0;
   // intent → issued, with the DER. kConflict when the serial is not an intent (also: abandoned
   // meanwhile by a sweep); kNotFound when there is none.
   virtual Status RecordCertificate(const Certificate&, const IssuerId&) = 0;
+};
+
+// Thread-safe. Every method is one durable transaction: when it returns success the effect
+// survives power loss. kUnavailable: the store is away and nothing is known of the effect;
+// kInternal: the store is broken.
+class CertificateStore : public Journal {
+ public:
   // intent → abandoned (and so revoked, reason unspecified). kConflict when already issued.
   virtual Status Abandon(const IssuerId&, const Serial&, Time at) = 0;
   // Every intent recorded before `before`, oldest first: what a sweep after a crash must settle.

@@ -28,15 +28,24 @@ std::string NamesOf(const CertificateRequest& request) {
   return all;
 }
 
-Status AuditAbandoned(ChainedLog& audit, const IssuerId& issuer_id, const Serial& serial,
-                      std::string_view reference, std::string_view why, Time now) {
-  return audit.Append("abandoned",
+// An end without a certificate: "abandoned", or "refused" when nothing was recorded.
+Status AuditEnd(ChainedLog& audit, std::string_view event, const IssuerId& issuer_id,
+                const Serial& serial, std::string_view reference, std::string_view why, Time now) {
+  return audit.Append(event,
                       {{"serial", serial.ToString()},
                        {"issuer", issuer_id},
                        {"reference", reference},
                        {"why", why}},
                       now);
 }
+
+void LogAuditFailure(const Serial& serial, const Status& failure) {
+  Log(Level::kError, "audit log failed",
+      {{"serial", serial.ToString()}, {"error", failure.error().detail}});
+}
+
+// Whether the store cannot say what it did.
+bool IsUnknown(Code code) { return code == Code::kUnavailable || code == Code::kInternal; }
 
 }  // namespace
 
@@ -48,67 +57,86 @@ Issuance::Issuance(const Issuer& issuer, CertificateStore& store, ChainedLog& au
       random_(random),
       serial_prefix_(serial_prefix) {}
 
-// 1. build and lint; 2. make the exact bytes durable. A serial that exists is nobody's fault.
-Result<Ticket> Issuance::PrepareRecorded(const Profile& profile, const CertificateRequest& request,
+struct Issuance::Intent {
+  Intent(Ticket made, const CertificateRequest& request)
+      : ticket(std::move(made)),
+        serial(ticket.serial()),
+        profile(ticket.profile()),
+        owner(request.owner),
+        reference(request.reference),
+        names(NamesOf(request)),
+        tbs_hash(ToHex(Sha256(ticket.tbs()))) {}
+  Ticket ticket;
+  const Serial serial;
+  const std::string profile, owner, reference, names, tbs_hash;
+};
+
+ChainedLog::Pending Issuance::BeginAudit(std::string_view event, const Intent& intent,
                                          Time now) const {
+  return audit_.Begin(event,
+                      {{"serial", intent.serial.ToString()},
+                       {"issuer", issuer_.id()},
+                       {"profile", intent.profile},
+                       {"owner", intent.owner},
+                       {"reference", intent.reference},
+                       {"names", intent.names},
+                       {"tbs_sha256", intent.tbs_hash}},
+                      now);
+}
+
+// 1. build and lint; 2. make the exact bytes durable, in the store and, at the same time, in the
+// audit log. A serial that exists is nobody's fault.
+Result<Issuance::Intent> Issuance::PrepareRecorded(const Profile& profile,
+                                                   const CertificateRequest& request, Time now,
+                                                   Journal& journal) const {
   for (int attempt = 1;; ++attempt) {
     const Serial serial = Serial::Random(serial_prefix_, random_);
     AGENTCA_ASSIGN(Ticket ticket, issuer_.Prepare(profile, request, serial, now));
-    const Status recorded = store_.RecordIntent(ticket, now);
-    if (recorded) return ticket;
-    if (recorded.error().code == Code::kBadPublicKey) return recorded.error();
-    if (recorded.error().code != Code::kConflict) {
+    Intent intent(std::move(ticket), request);
+    auto line = BeginAudit("intent", intent, now);
+    const Status recorded = journal.RecordIntent(intent.ticket, now);
+    const Status audited = line.Wait();
+    if (recorded && audited) return intent;
+    if (recorded) {
+      Abandon(serial, request.reference, "audit log failed", now);
+      return audited.error();
+    }
+    const std::string why = "intent not recorded: " + recorded.error().detail;
+    if (IsUnknown(recorded.error().code)) {
       // The intent may be there all the same. It is settled now or, if the store stays away, by the
       // sweep at the next start; nothing was signed.
-      Abandon(serial, request.reference, "intent not recorded: " + recorded.error().detail, now);
-      return recorded.error();
+      Abandon(serial, request.reference, why, now);
+    } else if (const Status logged = AuditEnd(audit_, "refused", issuer_.id(), serial,
+                                              request.reference, why, now);
+               !logged) {
+      LogAuditFailure(serial, logged);
     }
+    if (recorded.error().code != Code::kConflict) return recorded.error();
     if (attempt == kSerialAttempts)
       return Error{Code::kInternal, "random serials are in use: is the generator broken?"};
   }
 }
 
 Result<Certificate> Issuance::Issue(const Profile& profile, const CertificateRequest& request,
-                                    Time now) const {
-  AGENTCA_ASSIGN(Ticket ticket, PrepareRecorded(profile, request, now));
-  const Serial serial = ticket.serial();
-  const std::string serial_text = serial.ToString();
-  const std::string tbs_hash = ToHex(Sha256(ticket.tbs()));
-  const std::string names = NamesOf(request);
-  const auto audit = [&](std::string_view event) {
-    return audit_.Append(event,
-                         {{"serial", serial_text},
-                          {"issuer", issuer_.id()},
-                          {"profile", profile.name()},
-                          {"owner", request.owner},
-                          {"reference", request.reference},
-                          {"names", names},
-                          {"tbs_sha256", tbs_hash}},
-                         now);
-  };
+                                    Time now, Journal& journal) const {
+  AGENTCA_ASSIGN(Intent intent, PrepareRecorded(profile, request, now, journal));
+  const Serial& serial = intent.serial;
 
-  // 3. The log names the bytes before the key is used.
-  if (const Status audited = audit("intent"); !audited) {
-    Abandon(serial, request.reference, "audit log failed", now);
-    return audited.error();
-  }
-
-  // 4. Sign and verify.
-  Result<Certificate> certificate = issuer_.Issue(std::move(ticket));
+  // 3. Sign and verify.
+  Result<Certificate> certificate = issuer_.Issue(std::move(intent.ticket));
   if (!certificate) {
     Abandon(serial, request.reference, "not signed: " + certificate.error().detail, now);
     return certificate;
   }
 
-  // 5. Make the certificate durable before anybody sees it.
-  if (const Status stored = store_.RecordCertificate(*certificate, issuer_.id()); !stored) {
-    if (!Abandon(serial, request.reference, "not recorded: " + stored.error().detail, now))
-      return stored.error();
-  }
+  // 4. Make the certificate durable before anybody sees it. The line says that it was signed; one
+  // that says "abandoned" follows when it is not recorded.
+  auto line = BeginAudit("issued", intent, now);
+  const Status stored = journal.RecordCertificate(*certificate, issuer_.id());
   // The intent line names the same bytes and the store has the certificate: nothing is hidden.
-  if (const Status logged = audit("issued"); !logged)
-    Log(Level::kError, "audit log failed after issuance",
-        {{"serial", serial_text}, {"error", logged.error().detail}});
+  if (const Status logged = line.Wait(); !logged) LogAuditFailure(serial, logged);
+  if (!stored && !Abandon(serial, request.reference, "not recorded: " + stored.error().detail, now))
+    return stored.error();
   return certificate;
 }
 
@@ -126,10 +154,10 @@ bool Issuance::Abandon(const Serial& serial, std::string_view reference, const s
     Log(Level::kError, "cannot abandon a serial; the sweep at the next start will",
         {{"serial", serial_text}, {"error", abandoned.error().detail}});
   Log(Level::kWarning, "issuance abandoned", {{"serial", serial_text}, {"why", why}});
-  if (const Status logged = AuditAbandoned(audit_, issuer_.id(), serial, reference, why, now);
+  if (const Status logged =
+          AuditEnd(audit_, "abandoned", issuer_.id(), serial, reference, why, now);
       !logged)
-    Log(Level::kError, "audit log failed",
-        {{"serial", serial_text}, {"error", logged.error().detail}});
+    LogAuditFailure(serial, logged);
   return false;
 }
 
@@ -140,8 +168,8 @@ Status AbandonInterrupted(CertificateStore& store, ChainedLog& audit, Time befor
     // Settled meanwhile by the process that recorded it.
     if (!abandoned && abandoned.error().code == Code::kConflict) continue;
     AGENTCA_TRY(abandoned);
-    AGENTCA_TRY(AuditAbandoned(audit, intent.issuer_id, intent.serial, intent.reference,
-                               "interrupted", now));
+    AGENTCA_TRY(AuditEnd(audit, "abandoned", intent.issuer_id, intent.serial, intent.reference,
+                         "interrupted", now));
   }
   return {};
 }

@@ -1,5 +1,6 @@
 // The one way a certificate comes into being, for ACME orders and for the CA's own certificates:
-// Prepare → RecordIntent → audit → Issue (signs and verifies) → RecordCertificate.
+// Prepare → RecordIntent and audit, at the same time → Issue (signs and verifies) →
+// RecordCertificate and audit, at the same time.
 #pragma once
 
 #include "ca/audit.h"
@@ -16,10 +17,18 @@ class Issuance {
   const Issuer& issuer() const { return issuer_; }
   // On failure after the intent was recorded the serial is abandoned and never signed again. A
   // reused serial (kConflict from RecordIntent) is retried with a new one.
-  Result<Certificate> Issue(const Profile&, const CertificateRequest&, Time now) const;
+  Result<Certificate> Issue(const Profile& profile, const CertificateRequest& request,
+                            Time now) const {
+    return Issue(profile, request, now, store_);
+  }
+  // The same, with both marks made in a journal over the same store.
+  Result<Certificate> Issue(const Profile&, const CertificateRequest&, Time now, Journal&) const;
 
  private:
-  Result<Ticket> PrepareRecorded(const Profile&, const CertificateRequest&, Time now) const;
+  struct Intent;  // a ticket, and what the audit log says of it
+  Result<Intent> PrepareRecorded(const Profile&, const CertificateRequest&, Time now,
+                                 Journal&) const;
+  ChainedLog::Pending BeginAudit(std::string_view event, const Intent&, Time now) const;
   bool Abandon(const Serial&, std::string_view reference, const std::string& why, Time now) const;
 
   const Issuer& issuer_;

@@ -78,23 +78,23 @@ Result<Bytes> SignerLink::Sign(std::string_view key_name, ByteView message) {
     return Error{Code::kInternal, "too large to be signed"};
   }
   const auto until = steady_clock::now() + options_.deadline;
-  Call call;
+  const auto call = std::make_shared<Call>();
   std::unique_lock lock(mutex_);
   if (state_ != State::kReady || broken_) return Error{Code::kUnavailable, last_error_};
   const uint64_t id = next_id_++;
-  calls_.emplace(id, &call);
+  calls_.emplace(id, call);
   Bytes head =
       EncodeHeader(id, static_cast<uint8_t>(Operation::kSign), prefix.size() + message.size());
   head.insert(head.end(), prefix.begin(), prefix.end());
   Transmit(head, message);
-  if (!call.changed.wait_until(lock, until, [&] { return call.outcome.has_value(); })) {
+  if (!call->changed.wait_until(lock, until, [&] { return call->outcome.has_value(); })) {
     calls_.erase(id);
     broken_ = true;
     last_error_ = "the signer missed its deadline";
     Wake();
     return Error{Code::kUnavailable, last_error_};
   }
-  return *std::move(call.outcome);
+  return *std::move(call->outcome);
 }
 
 Result<ca::PublicKey> SignerLink::KeyNamed(std::string_view name) const {
@@ -262,7 +262,7 @@ void SignerLink::Dispatch(Frame frame) {
   const auto status = static_cast<ReplyStatus>(frame.kind);
   last_heard_ = steady_clock::now();
   if (status == ReplyStatus::kOk) backoff_ = std::min(kFirstBackoff, options_.max_backoff);
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (status == ReplyStatus::kUnavailable) {  // the signer is about to end: no new calls meanwhile
     broken_ = true;
     last_error_ = AsText(frame.body);
@@ -270,15 +270,16 @@ void SignerLink::Dispatch(Frame frame) {
   if (frame.id == ping_id_) ping_id_ = 0;
   const auto found = calls_.find(frame.id);
   if (found == calls_.end()) return;
-  Call& call = *found->second;
+  const std::shared_ptr<Call> call = std::move(found->second);
   calls_.erase(found);
   if (status == ReplyStatus::kOk) {
-    call.outcome = std::move(frame.body);
+    call->outcome = std::move(frame.body);
   } else {
     const Code code = status == ReplyStatus::kUnavailable ? Code::kUnavailable : Code::kInternal;
-    call.outcome = Error{code, "signer: " + std::string(AsText(frame.body))};
+    call->outcome = Error{code, "signer: " + std::string(AsText(frame.body))};
   }
-  call.changed.notify_one();  // with mutex_ held, since the call ends with its caller's wait
+  lock.unlock();  // the caller wants it
+  call->changed.notify_one();
 }
 
 void SignerLink::Disconnect(const Status& why) {

@@ -90,7 +90,7 @@ class SignerLink {
   uint64_t next_id_ = 1;
   uint64_t ping_id_ = 0;  // 0: none in flight
   Instant ping_sent_;
-  std::map<uint64_t, Call*> calls_;  // each lives on its caller's stack
+  std::map<uint64_t, std::shared_ptr<Call>> calls_;
   int pid_ = 0;
   uint64_t times_ready_ = 0;
   std::thread keeper_;  // last: it uses all of the above

@@ -38,7 +38,7 @@ Status RecordDrop(Ledger& ledger, acme::Authorization& authorization,
 Status SpendGrant(Ledger& ledger, Result<acme::Grant>& found, Time now);
 // What is granted must be for an agent that is active.
 Status GuardDecision(Ledger& ledger, const acme::Approval& decided);
-// The part of BeginFinalize that is about agents.
+// The part of BeginFinalize, AskApproval and BeginApproved that is about agents.
 Status CheckGuard(Ledger& ledger, const acme::OrderView& view, const acme::FinalizeGuard& guard);
 
 }  // namespace agentca::storage

@@ -16,8 +16,8 @@ class MemoryBackend final : public Backend {
 
  private:
   MemoryAgents agents_;
-  MemoryAcmeStore acme_{agents_};
   MemoryCertificateStore certificates_;
+  MemoryAcmeStore acme_{agents_, certificates_};
 };
 
 }  // namespace

@@ -166,8 +166,20 @@ Result<acme::OrderPage> MemoryAcmeStore::ListOrders(const AccountId& id, std::st
   return page;
 }
 
-Status MemoryAcmeStore::BeginFinalize(const OrderId& id, const acme::FinalizeGuard& guard,
-                                      Time now) {
+bool MemoryAcmeStore::IsInUse(const ca::Serial& serial) const {
+  return std::any_of(orders_.begin(), orders_.end(),
+                     [&](const auto& each) { return each.second.order.certificate == serial; });
+}
+
+Result<bool> MemoryAcmeStore::HasHadIntent(const OrderId& id) {
+  const auto record = certificates_.FindByReference(id);
+  if (record.ok()) return true;
+  if (record.error().code == Code::kNotFound) return false;
+  return record.error();
+}
+
+Status MemoryAcmeStore::Start(const OrderId& id, const acme::FinalizeGuard& guard, Time now,
+                              const std::function<Status(acme::Order&)>& begin) {
   const std::lock_guard lock(mutex_);
   const auto found = orders_.find(id);
   if (found == orders_.end()) return NoSuchOrder();
@@ -175,8 +187,49 @@ Status MemoryAcmeStore::BeginFinalize(const OrderId& id, const acme::FinalizeGua
   AGENTCA_TRY(StartFinalizing(view, accounts_.at(view.order.account_id).status, now));
   MemoryLedger ledger(attestations_, agents_);
   AGENTCA_TRY(CheckGuard(ledger, view, guard));
-  found->second.order.approval = guard.approval;
+  AGENTCA_TRY(begin(found->second.order));
   found->second.order.finalizing = true;
+  return {};
+}
+
+Status MemoryAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
+                                      const acme::FinalizeGuard& guard, Time now) {
+  return Start(id, guard, now,
+               [&](acme::Order&) { return certificates_.RecordIntent(ticket, now); });
+}
+
+Status MemoryAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approval,
+                                    const acme::FinalizeGuard& guard, Time now) {
+  return Start(id, guard, now, [&](acme::Order& order) -> Status {
+    order.approval = approval;
+    return {};
+  });
+}
+
+Status MemoryAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
+                                      const acme::FinalizeGuard& guard, Time now) {
+  const std::lock_guard lock(mutex_);
+  const auto found = orders_.find(id);
+  if (found == orders_.end()) return NoSuchOrder();
+  const OrderView view = View(found->second);
+  AGENTCA_TRY(GuardApproved(view.order, accounts_.at(view.order.account_id).status, ticket, now));
+  AGENTCA_ASSIGN(const bool begun, HasHadIntent(id));
+  if (begun) return BegunBefore();
+  MemoryLedger ledger(attestations_, agents_);
+  AGENTCA_TRY(CheckGuard(ledger, view, guard));
+  return certificates_.RecordIntent(ticket, now);
+}
+
+Status MemoryAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
+                                      const ca::IssuerId& issuer) {
+  const std::lock_guard lock(mutex_);
+  const auto found = orders_.find(id);
+  if (found == orders_.end()) return NoSuchOrder();
+  acme::Order settled = found->second.order;
+  AGENTCA_TRY(SettleOrder(settled, certificate.serial));
+  if (IsInUse(certificate.serial)) return CertificateInUse();
+  AGENTCA_TRY(certificates_.RecordCertificate(certificate, issuer));
+  found->second.order = std::move(settled);
   return {};
 }
 
@@ -186,11 +239,7 @@ Status MemoryAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>&
   if (found == orders_.end()) return NoSuchOrder();
   acme::Order settled = found->second.order;
   AGENTCA_TRY(SettleOrder(settled, outcome));
-  for (const auto& [other_id, row] : orders_) {
-    if (settled.certificate && row.order.certificate == settled.certificate) {
-      return CertificateInUse();
-    }
-  }
+  if (settled.certificate && IsInUse(*settled.certificate)) return CertificateInUse();
   found->second.order = std::move(settled);
   return {};
 }

@@ -1,10 +1,12 @@
 // acme::Store in memory.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 
 #include "acme/store.h"
+#include "ca/certificate_store.h"
 #include "storage/evidence.h"
 #include "storage/memory_agents.h"
 
@@ -25,9 +27,11 @@ class MemoryLedger final : public Ledger {
   MemoryAgents::Held agents_;
 };
 
+// Calls registry and certificate store with its own lock held, never the other way round.
 class MemoryAcmeStore final : public acme::Store {
  public:
-  explicit MemoryAcmeStore(MemoryAgents& agents) : agents_(agents) {}
+  MemoryAcmeStore(MemoryAgents& agents, ca::CertificateStore& certificates)
+      : agents_(agents), certificates_(certificates) {}
   Result<acme::AccountCreation> CreateAccount(const acme::NewAccount& request) override;
   Result<acme::Account> FindAccount(const acme::AccountId& id) override;
   Result<acme::Account> FindAccountByThumbprint(std::string_view thumbprint) override;
@@ -44,8 +48,14 @@ class MemoryAcmeStore final : public acme::Store {
   Result<acme::OrderPage> ListOrders(const acme::AccountId& id, std::string_view after,
                                      size_t limit, Time now) override;
   Result<acme::OrderView> FindOrderByCertificate(const ca::Serial& serial) override;
-  Status BeginFinalize(const acme::OrderId& id, const acme::FinalizeGuard& guard,
-                       Time now) override;
+  Status BeginFinalize(const acme::OrderId& id, const ca::Ticket& ticket,
+                       const acme::FinalizeGuard& guard, Time now) override;
+  Status AskApproval(const acme::OrderId& id, const acme::Approval& approval,
+                     const acme::FinalizeGuard& guard, Time now) override;
+  Status BeginApproved(const acme::OrderId& id, const ca::Ticket& ticket,
+                       const acme::FinalizeGuard& guard, Time now) override;
+  Status CompleteOrder(const acme::OrderId& id, const ca::Certificate& certificate,
+                       const ca::IssuerId& issuer) override;
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override;
   Status DecideApproval(const acme::OrderId& id, acme::Decision decision, const std::string& by,
                         const std::string& reason, Time now) override;
@@ -89,8 +99,15 @@ class MemoryAcmeStore final : public acme::Store {
   Result<acme::Grant> GrantOf(std::string_view key_id) const;
   Status SpendGrantOn(const acme::Account& account);
 
-  MemoryAgents& agents_;  // whose lock is taken with mutex_ held, never the other way round
-  std::mutex mutex_;      // guards everything below
+  bool IsInUse(const ca::Serial& serial) const;
+  Result<bool> HasHadIntent(const acme::OrderId& id);
+  // ready → processing, and its guard; `begin` is what must come about with it.
+  Status Start(const acme::OrderId& id, const acme::FinalizeGuard& guard, Time now,
+               const std::function<Status(acme::Order&)>& begin);
+
+  MemoryAgents& agents_;
+  ca::CertificateStore& certificates_;
+  std::mutex mutex_;  // guards everything below
   std::map<acme::AccountId, acme::Account> accounts_;
   std::map<acme::OrderId, OrderRow> orders_;
   std::map<acme::AuthorizationId, acme::Authorization> authorizations_;

@@ -26,8 +26,14 @@ class SqliteAcmeStore final : public acme::Store {
   Result<acme::OrderPage> ListOrders(const acme::AccountId& id, std::string_view after,
                                      size_t limit, Time now) override;
   Result<acme::OrderView> FindOrderByCertificate(const ca::Serial& serial) override;
-  Status BeginFinalize(const acme::OrderId& id, const acme::FinalizeGuard& guard,
-                       Time now) override;
+  Status BeginFinalize(const acme::OrderId& id, const ca::Ticket& ticket,
+                       const acme::FinalizeGuard& guard, Time now) override;
+  Status AskApproval(const acme::OrderId& id, const acme::Approval& approval,
+                     const acme::FinalizeGuard& guard, Time now) override;
+  Status BeginApproved(const acme::OrderId& id, const ca::Ticket& ticket,
+                       const acme::FinalizeGuard& guard, Time now) override;
+  Status CompleteOrder(const acme::OrderId& id, const ca::Certificate& certificate,
+                       const ca::IssuerId& issuer) override;
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override;
   Status DecideApproval(const acme::OrderId& id, acme::Decision decision, const std::string& by,
                         const std::string& reason, Time now) override;

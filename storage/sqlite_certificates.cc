@@ -35,6 +35,8 @@ constexpr const char* kCompromise =
     "SELECT spki_sha256 FROM certificate_body WHERE id = ? AND spki_sha256 IS NOT NULL";
 constexpr const char* kIsCompromised = "SELECT 1 FROM compromised_key WHERE spki_sha256 = ?";
 constexpr const char* kIsCertified = "SELECT 1 FROM certificate_body WHERE spki_sha256 = ? LIMIT 1";
+constexpr const char* kHasReference =
+    "SELECT 1 FROM certificate_body WHERE reference = ? AND reference <> '' LIMIT 1";
 constexpr const char* kNextCrlNumber =
     "INSERT INTO crl_number (issuer, number) VALUES (?, 1) "
     "ON CONFLICT (issuer) DO UPDATE SET number = number + 1 RETURNING number";
@@ -136,23 +138,34 @@ Result<std::optional<ca::Revocation>> ReadRevocation(Query& row, int at_column, 
   return std::optional(ca::Revocation{row.At(at_column), *reason});
 }
 
-Status SqliteCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
+Status AddIntent(Connection& connection, const ca::Ticket& ticket, Time now) {
   if (ticket.spent()) return Error{Code::kInternal, "storage: the ticket is spent"};
-  return database_.Write([&](Connection& connection) -> Status {
-    Status inserted = InsertIntent(connection, ticket, now);
-    if (!inserted.ok() && inserted.error().code == Code::kConflict) return SerialReused();
-    return inserted;
-  });
+  Status inserted = InsertIntent(connection, ticket, now);
+  if (!inserted.ok() && inserted.error().code == Code::kConflict) return SerialReused();
+  return inserted;
+}
+
+Status AddCertificate(Connection& connection, const ca::Certificate& certificate,
+                      const IssuerId& issuer) {
+  AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, certificate.serial));
+  AGENTCA_TRY(GuardRecording(row.status.state));
+  AGENTCA_TRY(SetDer(connection, row.body, certificate.der));
+  return Query(connection, kIssued, certificate.serial.bytes()).Run();
+}
+
+Result<bool> HasHadIntent(Connection& connection, std::string_view reference) {
+  return Query(connection, kHasReference, reference).Next();
+}
+
+Status SqliteCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
+  return database_.Write(
+      [&](Connection& connection) { return AddIntent(connection, ticket, now); });
 }
 
 Status SqliteCertificateStore::RecordCertificate(const ca::Certificate& certificate,
                                                  const IssuerId& issuer) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, certificate.serial));
-    AGENTCA_TRY(GuardRecording(row.status.state));
-    AGENTCA_TRY(SetDer(connection, row.body, certificate.der));
-    return Query(connection, kIssued, certificate.serial.bytes()).Run();
-  });
+  return database_.Write(
+      [&](Connection& connection) { return AddCertificate(connection, certificate, issuer); });
 }
 
 Status SqliteCertificateStore::Abandon(const IssuerId& issuer, const Serial& serial, Time at) {

@@ -33,6 +33,13 @@ class SqliteCertificateStore final : public ca::CertificateStore {
   SqliteDatabase& database_;
 };
 
+// RecordIntent and RecordCertificate within a transaction of the caller's.
+Status AddIntent(Connection& connection, const ca::Ticket& ticket, Time now);
+Status AddCertificate(Connection& connection, const ca::Certificate& certificate,
+                      const ca::IssuerId& issuer);
+// Was an intent with this reference ever recorded? Not for "".
+Result<bool> HasHadIntent(Connection& connection, std::string_view reference);
+
 // Columns state, revoked_at and reason as values.
 Result<ca::SerialState> SerialStateFromInt(int64_t value);
 Result<std::optional<ca::Revocation>> ReadRevocation(Query& row, int at_column, int reason_column);

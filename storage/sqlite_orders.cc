@@ -1,6 +1,7 @@
 #include "storage/codec.h"
 #include "storage/sqlite_acme.h"
 #include "storage/sqlite_acme_rows.h"
+#include "storage/sqlite_certificates.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -59,6 +60,34 @@ Status InsertOrder(Connection& connection, const acme::NewOrder& request) {
   return Query(connection, kInsert, order.id, order.account_id, order.created_at, order.expires_at,
                identifiers, authorizations, order.not_before, order.not_after)
       .Run();
+}
+
+Status CheckReady(Connection& connection, const OrderId& id, const acme::FinalizeGuard& guard,
+                  Time now) {
+  AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
+  const acme::AccountStatus account = row.account;
+  AGENTCA_ASSIGN(OrderView view, LoadView(connection, std::move(row)));
+  AGENTCA_TRY(StartFinalizing(view, account, now));
+  SqliteLedger ledger(connection);
+  return CheckGuard(ledger, view, guard);
+}
+
+Status MarkFinalizing(Connection& connection, const OrderId& id, bool asks) {
+  return Query(connection, "UPDATE acme_order SET finalizing = 1, approval = ? WHERE id = ?", asks,
+               id)
+      .Run();
+}
+
+Status Settle(Connection& connection, const OrderId& id, const Result<ca::Serial>& outcome) {
+  AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
+  AGENTCA_TRY(SettleOrder(row.order, outcome));
+  std::optional<Bytes> serial;
+  std::optional<std::string> error;
+  if (row.order.certificate) serial = row.order.certificate->bytes();
+  if (row.order.error) error = ToJson(*row.order.error);
+  Status settled = Query(connection, kSettle, serial, error, id).Run();
+  if (!settled.ok() && settled.error().code == Code::kConflict) return CertificateInUse();
+  return settled;
 }
 
 // Where a page begins: before everything, or after the order `after`.
@@ -155,34 +184,48 @@ Result<acme::OrderPage> SqliteAcmeStore::ListOrders(const acme::AccountId& id,
   });
 }
 
-Status SqliteAcmeStore::BeginFinalize(const OrderId& id, const acme::FinalizeGuard& guard,
-                                      Time now) {
+Status SqliteAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
+                                      const acme::FinalizeGuard& guard, Time now) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_TRY(CheckReady(connection, id, guard, now));
+    AGENTCA_TRY(MarkFinalizing(connection, id, false));
+    return AddIntent(connection, ticket, now);
+  });
+}
+
+Status SqliteAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approval,
+                                    const acme::FinalizeGuard& guard, Time now) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_TRY(CheckReady(connection, id, guard, now));
+    AGENTCA_TRY(InsertApproval(connection, id, approval));
+    return MarkFinalizing(connection, id, true);
+  });
+}
+
+Status SqliteAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
+                                      const acme::FinalizeGuard& guard, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
-    const acme::AccountStatus account = row.account;
-    AGENTCA_ASSIGN(OrderView view, LoadView(connection, std::move(row)));
-    AGENTCA_TRY(StartFinalizing(view, account, now));
+    AGENTCA_TRY(GuardApproved(row.order, row.account, ticket, now));
+    AGENTCA_ASSIGN(const bool begun, HasHadIntent(connection, id));
+    if (begun) return BegunBefore();
+    AGENTCA_ASSIGN(const OrderView view, LoadView(connection, std::move(row)));
     SqliteLedger ledger(connection);
     AGENTCA_TRY(CheckGuard(ledger, view, guard));
-    if (guard.approval) AGENTCA_TRY(InsertApproval(connection, id, *guard.approval));
-    return Query(connection, "UPDATE acme_order SET finalizing = 1, approval = ? WHERE id = ?",
-                 guard.approval.has_value(), id)
-        .Run();
+    return AddIntent(connection, ticket, now);
+  });
+}
+
+Status SqliteAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
+                                      const ca::IssuerId& issuer) {
+  return database_.Write([&](Connection& connection) -> Status {
+    AGENTCA_TRY(Settle(connection, id, certificate.serial));
+    return AddCertificate(connection, certificate, issuer);
   });
 }
 
 Status SqliteAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
-    AGENTCA_TRY(SettleOrder(row.order, outcome));
-    std::optional<Bytes> serial;
-    std::optional<std::string> error;
-    if (row.order.certificate) serial = row.order.certificate->bytes();
-    if (row.order.error) error = ToJson(*row.order.error);
-    Status settled = Query(connection, kSettle, serial, error, id).Run();
-    if (!settled.ok() && settled.error().code == Code::kConflict) return CertificateInUse();
-    return settled;
-  });
+  return database_.Write([&](Connection& connection) { return Settle(connection, id, outcome); });
 }
 
 Result<std::vector<OrderId>> SqliteAcmeStore::ListProcessingOrders() {

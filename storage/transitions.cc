@@ -15,6 +15,7 @@ Error NoSuchOrder() { return {Code::kNotFound, "no such order"}; }
 Error NoSuchAuthorization() { return {Code::kNotFound, "no such authorization"}; }
 Error NoSuchGrant() { return {Code::kNotFound, "no such grant"}; }
 Error NoSuchApproval() { return {Code::kNotFound, "the order asks for no approval"}; }
+Error BegunBefore() { return {Code::kOrderNotReady, "the issuance was begun before"}; }
 Error Replayed() { return {Code::kBadAttestation, "replayed: this evidence was used before"}; }
 Error IdInUse() { return {Code::kConflict, "an object with this id exists"}; }
 Error CertificateInUse() { return {Code::kConflict, "the certificate belongs to another order"}; }
@@ -185,6 +186,19 @@ Status Decide(Order& order, acme::Decision decision, const std::string& by,
   approval.reason = reason;
   approval.decided_at = now;
   return {};
+}
+
+Status GuardApproved(const Order& order, acme::AccountStatus account, const ca::Ticket& ticket,
+                     Time now) {
+  if (ticket.reference() != order.id) {  // or nobody could tell that the order had it
+    return Error{Code::kInternal, "storage: the ticket is for another order"};
+  }
+  AGENTCA_TRY(GuardAccountChange(account));
+  const bool granted = order.approval && order.approval->decision == acme::Decision::kGranted;
+  if (!granted) return Error{Code::kOrderNotReady, "nobody has agreed to the order"};
+  if (!AwaitsSettlement(order)) return Error{Code::kOrderNotReady, "the order is settled"};
+  if (now < order.expires_at) return {};
+  return Error{Code::kUnauthorized, "the order expired before anybody agreed to it"};
 }
 
 Scope ScopeOf(const acme::Identifier& ordered) {

@@ -40,6 +40,9 @@ Status GuardKeyChange(const acme::Account& account, std::string_view old_thumbpr
 
 // Of the agent as it is registered now. `found` may be kNotFound; other errors pass.
 Status GuardAgent(const ca::AgentId& id, const Result<ca::Agent>& found);
+// May an order that was approved take this intent now, as far as the order tells?
+Status GuardApproved(const acme::Order& order, acme::AccountStatus account,
+                     const ca::Ticket& ticket, Time now);
 // What a guard of finalize demands of the evidence in the order, besides its agent.
 Status GuardEvidence(const acme::OrderView& view, const acme::FinalizeGuard& guard,
                      const ca::Agent& agent);
@@ -56,6 +59,7 @@ Error NoSuchOrder();
 Error NoSuchAuthorization();
 Error NoSuchGrant();
 Error NoSuchApproval();
+Error BegunBefore();
 Error Replayed();
 Error KeyInUse(const acme::AccountId& holder);
 Error IdInUse();

@@ -74,7 +74,7 @@ Channel::Transfer Channel::Read(std::span<char> into) {
 }
 
 bool Channel::MayHaveMore(size_t octets, size_t asked) const {
-  return ssl_ ? SSL_has_pending(ssl_.get()) == 1 : octets == asked;
+  return ssl_ ? HoldsOctets() : octets == asked;
 }
 
 Channel::Transfer Channel::Write(ByteView head, ByteView body, std::span<char> scratch) {

@@ -33,6 +33,8 @@ class Channel {
   Transfer Read(std::span<char> into);
   // True when a Read that gave `octets` of `asked` may be followed by another without waiting.
   bool MayHaveMore(size_t octets, size_t asked) const;
+  // Octets that were taken from the socket and not given out by Read yet.
+  bool HoldsOctets() const { return ssl_ && SSL_has_pending(ssl_.get()) == 1; }
   // The concatenation of both; in one packet when it fits. With TLS, `scratch` is used to join.
   Transfer Write(ByteView head, ByteView body, std::span<char> scratch);
   // Says good-bye (close_notify, FIN) as far as that does not block.

@@ -342,7 +342,7 @@ void Connection::Expire() {
 
 void Connection::BeginDrain() {
   if (phase_ == Phase::kHandling || phase_ == Phase::kSending || phase_ == Phase::kLingering ||
-      received_ || !input_.empty())
+      received_ || !input_.empty() || channel_.HoldsOctets())
     return;
   // Octets that the kernel already holds were received: the pending wait will find them.
   char octet;

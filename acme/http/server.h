@@ -79,7 +79,8 @@ struct ServerOptions {
 
 // Answers on a worker thread; may block. Must not throw (the edge turns a throw into a bare 500).
 using Handler = std::function<Response(const Request&)>;
-// Answers at once on the I/O thread, or declines; must neither block nor do I/O.
+// Answers at once on the I/O thread, or declines. Must not wait for anybody; may read what the
+// kernel has in memory as a rule.
 using FastPath = std::function<std::optional<Response>(const Request&)>;
 // Makes the answer for a request the edge itself refuses: (status, what was wrong) → Response. 400,
 // 408, 413, 414, 431, 503.

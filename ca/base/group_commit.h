@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstddef>
+#include <iterator>
+#include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace agentca {
@@ -13,10 +16,14 @@ namespace agentca {
 // waits in one call, hands the lead to the first of those that came meanwhile, and wakes its
 // companions. A lone caller thus pays for no change of threads. Thread-safe.
 //
-//   Run ──► queue ──somebody leads──► wait ──settled──► done
-//                 └─nobody leads──► settle(batch) ──► hand the lead on ──► done
+//   Join ──► queue, settled by whoever leads
+//   Await ──somebody leads──► wait ──settled──► done
+//         └─nobody leads──► settle(batch) ──► hand the lead on ──► done
 //
-// Each caller sleeps on a lock of its own, so that nobody wakes only to wait for the leader's.
+// A caller may join, do something else, and await later: whoever leads meanwhile takes its item
+// along, but the lead is handed to those alone that await.
+//
+// Each caller sleeps on a lock of its own, which nobody holds when it wakes.
 template <typename Item>
 class GroupCommit {
  public:
@@ -30,11 +37,24 @@ class GroupCommit {
   // whoever waits would never know.
   template <typename Settle>
   void Run(Item& item, const Settle& settle) {
-    Waiter mine{&item};
-    if (Enter(mine) || mine.Await() == Turn::kLead) Lead(mine, settle);
+    Await(Join(item), settle);
   }
 
-  // Callers that wait for the next batch.
+  struct Waiter;
+  using Entry = std::shared_ptr<Waiter>;
+  // `item` lives until Await, which must follow, returns.
+  Entry Join(Item& item) {
+    auto mine = std::make_shared<Waiter>(&item);
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(mine);
+    return mine;
+  }
+  template <typename Settle>
+  void Await(const Entry& mine, const Settle& settle) {
+    if (Board(*mine) || mine->Sleep() == Turn::kLead) Lead(*mine, settle);
+  }
+
+  // Items that wait for the next batch.
   size_t waiting() const {
     const std::lock_guard lock(mutex_);
     return queue_.size();
@@ -42,69 +62,87 @@ class GroupCommit {
 
  private:
   enum class Turn { kNone, kLead, kSettled };
+  using Waiters = std::vector<Entry>;
+
+ public:
+  // Shared: whoever tells a waiter its turn may still be at it when the waiter has gone on.
   struct Waiter {
     explicit Waiter(Item* what) : item(what) {}
-    Turn Await() {
+
+   private:
+    friend class GroupCommit;
+    Turn Sleep() {
       std::unique_lock lock(mutex);
       wake.wait(lock, [this] { return turn != Turn::kNone; });
       return turn;
     }
     void Tell(Turn what) {
-      const std::lock_guard lock(mutex);  // held while notifying: the waiter lives until it has it
-      turn = what;
+      {
+        const std::lock_guard lock(mutex);
+        turn = what;
+      }
       wake.notify_one();
     }
 
     Item* const item;
-    std::mutex mutex;  // guards turn
+    bool taken = false;    // these two are guarded by the group's mutex_
+    bool awaited = false;  // may be told to lead
+    std::mutex mutex;      // guards turn
     std::condition_variable wake;
     Turn turn = Turn::kNone;
   };
 
+ private:
   // True when the caller leads.
-  bool Enter(Waiter& waiter) {
+  bool Board(Waiter& waiter) {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(&waiter);
-    if (leading_) return false;
+    waiter.awaited = true;
+    if (waiter.taken || leading_) return false;
     return leading_ = true;
   }
 
+  // Until the leader's own is settled: what does not await yet may stand before it.
   template <typename Settle>
   void Lead(const Waiter& mine, const Settle& settle) noexcept {
-    const std::vector<Waiter*> batch = Take();
-    std::vector<Item*> items;
-    items.reserve(batch.size());
-    for (const Waiter* each : batch) items.push_back(each->item);
-    settle(items);
-    HandOn();
-    for (Waiter* each : batch) {
-      if (each != &mine) each->Tell(Turn::kSettled);
+    for (bool done = false; !done;) {
+      const Waiters batch = Take();
+      std::vector<Item*> items;
+      items.reserve(batch.size());
+      for (const Entry& each : batch) items.push_back(each->item);
+      settle(items);
+      done = mine.taken;  // by none but the leader
+      if (done) HandOn();
+      for (const Entry& each : batch) {
+        if (each.get() != &mine) each->Tell(Turn::kSettled);
+      }
     }
   }
 
-  // A leader is always the first in the queue.
-  std::vector<Waiter*> Take() {
+  Waiters Take() {
     const std::lock_guard lock(mutex_);
     const auto end =
         queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), max_batch_));
-    std::vector<Waiter*> batch(queue_.begin(), end);
+    Waiters batch(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
     queue_.erase(queue_.begin(), end);
+    for (const Entry& each : batch) each->taken = true;
     return batch;
   }
 
   void HandOn() {
-    Waiter* next = nullptr;
+    Entry next;
     {
       const std::lock_guard lock(mutex_);
-      leading_ = !queue_.empty();
-      if (leading_) next = queue_.front();
+      const auto first = std::find_if(queue_.begin(), queue_.end(),
+                                      [](const Entry& each) { return each->awaited; });
+      leading_ = first != queue_.end();
+      if (leading_) next = *first;
     }
     if (next != nullptr) next->Tell(Turn::kLead);
   }
 
   const size_t max_batch_;    // bounds how long the first of a batch waits for the last
   mutable std::mutex mutex_;  // guards queue_, leading_
-  std::vector<Waiter*> queue_;
+  Waiters queue_;
   bool leading_ = false;
 };
 

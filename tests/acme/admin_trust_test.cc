@@ -147,17 +147,17 @@ class AdminApprovals : public AdminTest {
                     .FinishChallenge(authorization.id,
                                      Proof{{authorization.identifier}, attestation}, clock_.Now())
                     .ok());
-    FinalizeGuard guard{.agent = agent.id,
-                        .agent_version = agent.version,
-                        .verified_after = clock_.Now() - Seconds(60),
-                        .approval = Approval{.agent = agent.id,
-                                             .csr = {1},
-                                             .asked_at = clock_.Now(),
-                                             .decided_by = {},
-                                             .reason = {},
-                                             .decided_at = {}}};
-    const Status begun = store_.BeginFinalize(request.order.id, guard, clock_.Now());
-    EXPECT_TRUE(begun.ok()) << begun.error().detail;
+    const FinalizeGuard guard{.agent = agent.id,
+                              .agent_version = agent.version,
+                              .verified_after = clock_.Now() - Seconds(60)};
+    const Approval approval{.agent = agent.id,
+                            .csr = {1},
+                            .asked_at = clock_.Now(),
+                            .decided_by = {},
+                            .reason = {},
+                            .decided_at = {}};
+    const Status asked = store_.AskApproval(request.order.id, approval, guard, clock_.Now());
+    EXPECT_TRUE(asked.ok()) << asked.error().detail;
     return request.order.id;
   }
   fakes::AcmeObjects objects_;

@@ -7,9 +7,13 @@ namespace {
 class AttestApproval : public AttestTest {
  protected:
   AttestApproval() { Enrol(Class(ca::Degree::kHigh, ca::Degree::kHigh)); }
-  AgentOrder Waiting() {
+  AgentOrder Proven() {
     const AgentOrder order = Order(client_);
     EXPECT_TRUE(Proves(client_, order, HardwareResponse(Of(order, &key_), &key_)));
+    return order;
+  }
+  AgentOrder Waiting() {
+    const AgentOrder order = Proven();
     const auto finalized = Finalize(client_, order.url, fakes::MakeCsr(key_, {kName}));
     EXPECT_EQ(Text(finalized, "status"), "processing") << finalized.body;
     EXPECT_EQ(fakes::HeaderOf(finalized, "Retry-After"), "15");
@@ -120,6 +124,117 @@ TEST_F(AttestApproval, NobodyAgreesToAnOrderThatExpired) {
   Serve();
   ASSERT_TRUE(service_->Recover().ok());
   EXPECT_TRUE(Settles(client_, forgotten.url, "invalid"));
+}
+
+TEST_F(AttestApproval, NobodyIsAskedAboutWhatWouldBeRefused) {
+  ca::RawProfile raw = fakes::RawAgentProfile();
+  raw.allowed_keys = {"p384"};
+  agent_profile_ = ca::Profile::Make(raw).value();
+  Serve();
+  const AgentOrder order = Proven();
+  const auto csr = fakes::MakeCsr(key_, {kName});
+  EXPECT_EQ(Problem(Finalize(client_, order.url, csr)), "400 badCSR");
+  agent_profile_ = fakes::AgentProfile();
+  Serve();
+  faults_.Before("AskApproval", [&] { Set(ca::AgentStatus::kSuspended); });
+  EXPECT_EQ(Problem(Finalize(client_, order.url, csr)), "403 unauthorized");
+  EXPECT_EQ(StatusOfOrder(order), "ready");
+  EXPECT_TRUE(store_.ListApprovals(true, "", 10)->empty());
+}
+
+TEST_F(AttestApproval, NobodyIsAskedAboutAKeyThatWasCompromised) {
+  const AgentOrder first = Waiting();
+  Decide(first, Decision::kGranted);
+  ASSERT_TRUE(service_->Decided(IdOf(first)).ok());
+  ASSERT_TRUE(certificates_
+                  .Revoke(issuer_.issuer->id(), Issued(first).serial, ca::Reason::kKeyCompromise,
+                          clock_.Now())
+                  .ok());
+  const AgentOrder order = Proven();
+  EXPECT_EQ(Problem(Finalize(client_, order.url, fakes::MakeCsr(key_, {kName}))), "400 badCSR");
+  EXPECT_EQ(StatusOfOrder(order), "ready");
+  EXPECT_TRUE(store_.ListApprovals(false, "", 10)->empty());
+}
+
+TEST_F(AttestApproval, AQuestionOfWhichTheStoreSaysNothingCanBeAskedAgain) {
+  const Bytes csr = fakes::MakeCsr(key_, {kName});
+  const AgentOrder unasked = Proven();
+  faults_.Fail("AskApproval", fakes::FailWhen::kBefore);
+  EXPECT_EQ(Finalize(client_, unasked.url, csr).status, 503);
+  EXPECT_EQ(Text(Finalize(client_, unasked.url, csr), "status"), "processing");
+  const AgentOrder asked = Proven();
+  faults_.Fail("AskApproval", fakes::FailWhen::kAfter);
+  EXPECT_EQ(Finalize(client_, asked.url, csr).status, 503);
+  EXPECT_EQ(Problem(Finalize(client_, asked.url, csr)), "403 orderNotReady");
+  EXPECT_EQ(StatusOfOrder(asked), "processing");
+  EXPECT_EQ(store_.ListApprovals(false, "", 10)->size(), 2U);
+}
+
+TEST_F(AttestApproval, ASuspensionThatRacesTheIntentIsSeen) {
+  const AgentOrder order = Waiting();
+  Decide(order, Decision::kGranted);
+  const int signatures = issuer_.signer->calls();
+  faults_.Before("BeginApproved", [&] { Set(ca::AgentStatus::kSuspended); });
+  EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+  EXPECT_EQ(ErrorOf(Get(client_, order.url)), "unauthorized: the agent acme/planner is suspended");
+  EXPECT_EQ(certificates_.FindByReference(IdOf(order)).error().code, Code::kNotFound);
+  EXPECT_EQ(issuer_.signer->calls(), signatures);
+}
+
+TEST_F(AttestApproval, AnIntentThatTheStoreDidNotTakeIsTakenLater) {
+  const AgentOrder order = Waiting();
+  Decide(order, Decision::kGranted);
+  faults_.Fail("BeginApproved", fakes::FailWhen::kBefore);
+  EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+  EXPECT_EQ(StatusOfOrder(order), "processing");
+  EXPECT_TRUE(Settles(client_, order.url, "valid"));
+  EXPECT_EQ(certificates_.List({.name = kName, .owner = {}, .after = {}})->size(), 1U);
+}
+
+TEST_F(AttestApproval, AnIntentThatWasTakenUnseenIsNotFollowedByAnother) {
+  const AgentOrder order = Waiting();
+  Decide(order, Decision::kGranted);
+  const int signatures = issuer_.signer->calls();
+  faults_.Fail("BeginApproved", fakes::FailWhen::kAfter);
+  EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+  EXPECT_TRUE(Settles(client_, order.url, "invalid"));
+  EXPECT_EQ(certificates_.FindByReference(IdOf(order))->state, ca::SerialState::kAbandoned);
+  EXPECT_EQ(certificates_.List({.name = kName, .owner = {}, .after = {}})->size(), 1U);
+  EXPECT_EQ(issuer_.signer->calls(), signatures);
+}
+
+TEST_F(AttestApproval, AStartDoesNotTakeASecondIntent) {
+  const AgentOrder order = Waiting();
+  Decide(order, Decision::kGranted);
+  ca::CertificateRequest request{.key = key_.public_key()};
+  request.dns_names = {kName};
+  request.reference = IdOf(order);
+  const auto ticket =
+      issuer_.issuer->Prepare(profile_, request, ca::Serial::Random(1, random_), clock_.Now());
+  ASSERT_TRUE(store_.BeginApproved(IdOf(order), *ticket, {}, clock_.Now()).ok());
+  Serve();
+  ASSERT_TRUE(service_->Recover().ok());
+  EXPECT_TRUE(Settles(client_, order.url, "invalid"));
+  EXPECT_EQ(certificates_.List({.name = kName, .owner = {}, .after = {}})->size(), 1U);
+}
+
+TEST_F(AttestApproval, SettlesInAgreementWithTheCertificateStore) {
+  for (const char* verb : {"CompleteOrder", "Abandon", "FinishOrder"}) {
+    for (const auto when : {fakes::FailWhen::kBefore, fakes::FailWhen::kAfter}) {
+      const AgentOrder order = Waiting();
+      Decide(order, Decision::kGranted);
+      faults_.Fail("CompleteOrder", when);
+      if (verb != std::string_view("CompleteOrder")) faults_.Fail(verb, when);
+      EXPECT_TRUE(service_->Decided(IdOf(order)).ok());
+      std::string status;
+      EXPECT_TRUE(fakes::Eventually([&] {
+        status = StatusOfOrder(order);
+        return status == "valid" || status == "invalid";
+      }));
+      const auto record = certificates_.FindByReference(IdOf(order));
+      EXPECT_EQ(status == "valid", record->state == ca::SerialState::kIssued) << verb;
+    }
+  }
 }
 
 TEST_F(AttestApproval, OfAnOrderThatAsksForNoneThereIsNone) {

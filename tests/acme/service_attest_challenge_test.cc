@@ -51,6 +51,58 @@ TEST_F(AttestChallenge, IgnoresUnknownMembers) {
       Response("jwt", Token(attest::TokenAudience(Of(order))), {}, nullptr, R"("x":{"y":[1]})")));
 }
 
+TEST_F(AttestChallenge, AQuickResultShowsInTheAnswer) {
+  Enrol();
+  validation_.answer_wait = std::chrono::minutes(1);
+  Restart();
+  const AgentOrder order = Order(client_);
+  const auto valid = Post(client_, order.challenge, JwtResponse(Of(order)));
+  EXPECT_EQ(Text(valid, "status"), "valid");
+  EXPECT_TRUE(Has(valid, "audience"));
+  EXPECT_EQ(Text(Post(client_, Order(client_).challenge, "{}"), "status"), "invalid");
+
+  const AgentOrder dropped = Order(client_);
+  ASSERT_EQ(Drop(dropped, JwtResponse(Of(dropped))).status, 200);
+  const std::string dns01 = ChallengeUrl(dropped.authorization, "dns-01");
+  EXPECT_EQ(Text(Post(client_, dns01, "{}"), "status"), "valid");
+}
+
+TEST_F(AttestChallenge, AnAnswerDoesNotWaitForKeysThatAreAway) {
+  Enrol();
+  hardware_->keys_away = true;
+  const AgentOrder order = Order(client_);
+  const auto answered = Post(client_, order.challenge, HardwareResponse(Of(order)));
+  EXPECT_EQ(Text(answered, "status"), "processing");
+  hardware_->keys_away = false;
+  EXPECT_TRUE(Settles(client_, order.url, "ready"));
+}
+
+// Rules and sources, which its challenges are shown by, are not read on an I/O thread.
+TEST_F(AttestChallenge, WhatEvidenceWouldDoIsShownByAWorker) {
+  Enrol();
+  const auto fast = [&](const std::string& url) {
+    http::Request request = Plain("POST", url.substr(kBase.size()));
+    request.headers = {{"Content-Type", "application/jose+json"}};
+    const auto header = Header(url, *client_.key, client_.kid);
+    request.body = fakes::SignJws(*client_.key, fakes::HeaderJson(header), "");
+    return service_->HandleFast(request);
+  };
+  const AgentOrder order = Order(client_);
+  const int reads = registry_faults_.CallsOf("FindAgent");
+  EXPECT_FALSE(fast(order.authorization).has_value());
+  EXPECT_FALSE(fast(order.challenge).has_value());
+  EXPECT_FALSE(fast(kBase + "/acme/authz/nothing").has_value());
+  EXPECT_EQ(fast(order.url)->status, 200);
+  EXPECT_EQ(registry_faults_.CallsOf("FindAgent"), reads);
+  EXPECT_EQ(Get(client_, order.authorization).status, 200);
+
+  const auto plain = NewOrder(client_, {"a.example.test"});
+  const std::string authorization = Texts(plain, "authorizations").at(0);
+  EXPECT_EQ(fast(authorization)->status, 200);
+  EXPECT_EQ(fast(ChallengeUrl(authorization, "dns-01"))->status, 200);
+  EXPECT_EQ(registry_faults_.CallsOf("FindAgent"), reads + 1);  // by the worker above
+}
+
 TEST_F(AttestChallenge, AnEmptyResponseWithoutADropSaysSo) {
   Enrol();
   EXPECT_EQ(Fails(client_, Order(client_), "{}"),

@@ -152,6 +152,30 @@ TEST_F(AttestFinalize, ASuspensionThatRacesTheSignatureRevokesItsResult) {
   EXPECT_EQ(revocations_, 1);
 }
 
+TEST_F(AttestFinalize, WhatTheGuardRefusesLeavesTheOrderReadyAndRecordsNothing) {
+  Enrol();
+  const AgentOrder order = ReadyAgentOrder();
+  const int signatures = issuer_.signer->calls();
+  // Between the look at the registration and the transaction that begins.
+  faults_.Before("BeginFinalize", [&] { Set(ca::AgentStatus::kSuspended); });
+  EXPECT_EQ(Refused(order), "403 unauthorized: the agent acme/planner is suspended");
+  EXPECT_EQ(Text(Get(client_, order.url), "status"), "ready");
+  EXPECT_EQ(certificates_.FindByReference(IdOf(order)).error().code, Code::kNotFound);
+  EXPECT_EQ(issuer_.signer->calls(), signatures);
+}
+
+TEST_F(AttestFinalize, AKeyThatTheProfileDoesNotAllowLeavesTheOrderReady) {
+  Enrol();
+  ca::RawProfile raw = fakes::RawAgentProfile();
+  raw.allowed_keys = {"p384"};
+  agent_profile_ = ca::Profile::Make(raw).value();
+  Serve();
+  const AgentOrder order = ReadyAgentOrder();
+  EXPECT_EQ(Refused(order).find("400 badCSR"), 0U);
+  EXPECT_EQ(Text(Get(client_, order.url), "status"), "ready");
+  EXPECT_EQ(certificates_.FindByReference(IdOf(order)).error().code, Code::kNotFound);
+}
+
 TEST_F(AttestFinalize, TheSecondLookInsistsUntilTheRegistryIsBack) {
   Enrol();
   const AgentOrder order = ReadyAgentOrder();

@@ -7,6 +7,13 @@ namespace {
 class AttestRecovery : public AttestTest {
  protected:
   AttestRecovery() { Enrol(); }
+  ca::Ticket Prepare(const AgentOrder& order) {
+    ca::CertificateRequest request{.key = key_.public_key()};
+    request.dns_names = {kName};
+    request.reference = IdOf(order);
+    const auto serial = ca::Serial::Random(1, random_);
+    return issuer_.issuer->Prepare(profile_, request, serial, clock_.Now()).value();
+  }
   Client client_ = Register();
   fakes::TestSigner key_;
 };
@@ -34,7 +41,7 @@ TEST_F(AttestRecovery, ADropSurvivesTheProcess) {
 TEST_F(AttestRecovery, AnOrderInterruptedBeforeItsSignatureFails) {
   const AgentOrder order = Order(client_);
   EXPECT_TRUE(Proves(client_, order, JwtResponse(Of(order))));
-  ASSERT_TRUE(store_.BeginFinalize(IdOf(order), {}, clock_.Now()).ok());
+  ASSERT_TRUE(store_.BeginFinalize(IdOf(order), Prepare(order), {}, clock_.Now()).ok());
   Serve();
   ASSERT_TRUE(service_->Recover().ok());
   EXPECT_TRUE(Settles(client_, order.url, "invalid"));
@@ -44,11 +51,10 @@ TEST_F(AttestRecovery, ACertificateOfAnAgentSuspendedWhileTheProcessDiedIsRevoke
   const AgentOrder order = Order(client_);
   EXPECT_TRUE(Proves(client_, order, JwtResponse(Of(order))));
   // The process dies after the certificate was recorded, before anything else.
-  ASSERT_TRUE(store_.BeginFinalize(IdOf(order), {}, clock_.Now()).ok());
-  ca::CertificateRequest request{.key = key_.public_key()};
-  request.dns_names = {kName};
-  request.reference = IdOf(order);
-  ASSERT_TRUE(issuance_.Issue(profile_, request, clock_.Now()).ok());
+  ca::Ticket ticket = Prepare(order);
+  ASSERT_TRUE(store_.BeginFinalize(IdOf(order), ticket, {}, clock_.Now()).ok());
+  const ca::Certificate certificate = issuer_.issuer->Issue(std::move(ticket)).value();
+  ASSERT_TRUE(certificates_.RecordCertificate(certificate, issuer_.issuer->id()).ok());
   Set(ca::AgentStatus::kSuspended);
   Serve();
   ASSERT_TRUE(service_->Recover().ok());

@@ -39,6 +39,39 @@ TEST_F(Transport, DirectoryAndNoncesNeedNoSignatureAndNoThread) {
   EXPECT_FALSE(service_->HandleFast(Plain("POST", "/directory")).has_value());
 }
 
+// Small POST-as-GET requests that look at one object are answered on the I/O thread, under the same
+// checks; what acts, is large or is no JWS is left to a worker.
+TEST_F(Transport, LooksNeedNoThread) {
+  const std::string order = ReadyOrder(client_, {"a.example.test"});
+  const auto fast = [&](const std::string& url, const std::string& body) {
+    http::Request request = Plain("POST", url.substr(kBase.size()));
+    request.headers = {{"Content-Type", "application/jose+json"}};
+    request.body = body;
+    return service_->HandleFast(request);
+  };
+  const auto sign = [&](const std::string& url, std::string_view payload) {
+    return SignJws(*client_.key, HeaderJson(Header(url, *client_.key, client_.kid)), payload);
+  };
+  for (const std::string& url : {order, Texts(Get(client_, order), "authorizations").at(0),
+                                 client_.kid}) {
+    const std::string body = sign(url, "");
+    const auto answered = fast(url, body);
+    ASSERT_TRUE(answered.has_value()) << url;
+    EXPECT_EQ(answered->status, 200) << answered->body;
+    EXPECT_NE(HeaderOf(*answered, "Replay-Nonce"), "");
+    EXPECT_EQ(Problem(*fast(url, body)), "400 badNonce");
+  }
+  EXPECT_EQ(Problem(*fast(order, SignJws(*Register().key,
+                                         HeaderJson(Header(order, *client_.key, client_.kid)), ""))),
+            "400 malformed");
+  EXPECT_FALSE(fast(client_.kid, sign(client_.kid, R"({"status":"deactivated"})")).has_value());
+  EXPECT_FALSE(fast(order + "/finalize", sign(order + "/finalize", "")).has_value());
+  EXPECT_FALSE(fast(client_.kid + "/orders", sign(client_.kid + "/orders", "")).has_value());
+  EXPECT_FALSE(fast(order, std::string(5000, ' ') + sign(order, "")).has_value());
+  EXPECT_FALSE(fast(order, "{}").has_value());
+  EXPECT_EQ(Text(Get(client_, client_.kid), "status"), "valid");
+}
+
 TEST_F(Transport, PostAsGetWorksOnDirectoryAndNewNonce) {
   EXPECT_EQ(Text(Get(client_, kBase + "/directory"), "newOrder"), kNewOrder);
   const auto nonce = Get(client_, kBase + "/acme/new-nonce");

@@ -67,6 +67,17 @@ TEST_F(ValidationFlow, TheVerifierSeesTheKeyAuthorizationOfTheAccount) {
   EXPECT_EQ(seen, token + "." + Thumbprint(client_.key->public_key()));
 }
 
+TEST_F(ValidationFlow, AQuickResultShowsInTheAnswer) {
+  validation_.answer_wait = std::chrono::minutes(1);
+  Restart();
+  EXPECT_EQ(Text(Begin(NewAuthorization()), "status"), "valid");
+  *script_ = [](const Evidence&) -> Result<Proof> {
+    return Error{Code::kUnauthorized, "wrong content"};
+  };
+  Restart();
+  EXPECT_EQ(Text(Begin(NewAuthorization()), "status"), "invalid");
+}
+
 TEST_F(ValidationFlow, AFailureInvalidatesAuthorizationAndOrderWithItsError) {
   *script_ = [](const Evidence&) -> Result<Proof> {
     return Error{Code::kUnauthorized, "wrong content"};

@@ -283,6 +283,33 @@ TEST_F(Audit, AppendReturnsOnlyWhenItsOwnLineIsInTheFile) {
   EXPECT_EQ(missing, 0);
 }
 
+TEST_F(Audit, WhatWasBegunIsWrittenInOrderByWhoeverComesFirst) {
+  const auto log = Open();
+  auto first = log->Begin("first", {}, kNow);
+  {
+    const auto dropped = log->Begin("dropped", {}, kNow);
+    EXPECT_EQ(Read(file_), "") << "nobody has come for it";
+  }
+  auto third = log->Begin("third", {}, kNow);
+  ASSERT_TRUE(log->Append("fourth", {}, kNow).ok());
+  const auto lines = Lines(Read(file_));
+  ASSERT_EQ(lines.size(), 4U);
+  const std::vector<std::string> events{"first", "dropped", "third", "fourth"};
+  for (size_t i = 0; i < events.size(); ++i)
+    EXPECT_NE(lines[i].find("\"event\":\"" + events[i] + "\""), std::string::npos) << lines[i];
+  EXPECT_TRUE(third.Wait().ok());
+  EXPECT_TRUE(first.Wait().ok());
+  EXPECT_EQ(Lines(Read(file_)).size(), 4U);
+  EXPECT_TRUE(ChainedLog::Verify(file_).ok());
+}
+
+TEST_F(Audit, ALineThatIsTooLongIsRefusedWithoutWaiting) {
+  const auto log = Open();
+  auto refused = log->Begin("x", {{"long", std::string(2 << 20, 'x')}}, kNow);
+  EXPECT_EQ(refused.Wait().error().code, Code::kInternal);
+  EXPECT_TRUE(log->Append("y", {}, kNow).ok());
+}
+
 // A file size limit stands in for a full disk: write(2) fails or is short.
 class FileSizeLimit {
  public:

@@ -67,6 +67,41 @@ TEST(GroupCommit, ABatchHasAnUpperLimit) {
   EXPECT_EQ(GroupsOf(5, 2), (std::vector<std::vector<int>>{{0}, {1, 2}, {3, 4}, {5}}));
 }
 
+TEST(GroupCommit, WhoLeadsTakesAlongWhatAwaitsLater) {
+  GroupCommit<Item> group(8);
+  int batches = 0;
+  const auto settle = [&](const Batch& batch) {
+    ++batches;
+    for (Item* each : batch) ++each->settled;
+  };
+  Item early{1};
+  Item late{2};
+  const auto entry = group.Join(early);
+  EXPECT_EQ(group.waiting(), 1U);
+  group.Run(late, settle);
+  EXPECT_EQ(early.settled, 1);
+  group.Await(entry, settle);
+  EXPECT_EQ(early.settled, 1);
+  EXPECT_EQ(batches, 1);
+}
+
+TEST(GroupCommit, NobodyWaitsForTheLeadOfWhatDoesNotAwait) {
+  GroupCommit<Item> group(1);  // so that the items that do not await are batches of their own
+  const auto settle = [](const Batch& batch) {
+    for (Item* each : batch) ++each->settled;
+  };
+  Item idle[2] = {{1}, {2}};
+  Item busy{3};
+  const auto first = group.Join(idle[0]);
+  const auto second = group.Join(idle[1]);
+  group.Run(busy, settle);
+  EXPECT_EQ(busy.settled, 1);
+  Item last{4};
+  const auto third = group.Join(last);
+  for (const auto& entry : {first, second, third}) group.Await(entry, settle);
+  for (const Item& each : {idle[0], idle[1], last}) EXPECT_EQ(each.settled, 1);
+}
+
 TEST(GroupCommit, ManyThreadsAreEachSettledOnceAndNeverAtTheSameTime) {
   constexpr int kThreads = 8;
   constexpr int kTurns = 500;
@@ -83,14 +118,19 @@ TEST(GroupCommit, ManyThreadsAreEachSettledOnceAndNeverAtTheSameTime) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < kTurns; ++i) {
+        Item before{i};
+        const auto entry = group.Join(before);
         Item item{i};
-        group.Run(item, settle);
+        if (i % 2 == 0) group.Run(item, settle);
+        group.Await(entry, settle);
+        if (i % 2 != 0) group.Run(item, settle);
+        EXPECT_EQ(before.settled, 1);
         EXPECT_EQ(item.settled, 1);
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(total, kThreads * kTurns);
+  EXPECT_EQ(total, 2 * kThreads * kTurns);
 }
 
 }  // namespace

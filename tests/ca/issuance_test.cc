@@ -55,7 +55,7 @@ class IssuanceTest : public testing::Test {
   std::vector<std::string> AuditEvents() {
     std::vector<std::string> events;
     for (const std::string& line : AuditLines())
-      for (const char* event : {"intent", "issued", "abandoned"})
+      for (const char* event : {"intent", "issued", "abandoned", "refused"})
         if (line.find("\"event\":\"" + std::string(event) + "\"") != std::string::npos)
           events.emplace_back(event);
     return events;
@@ -95,6 +95,30 @@ TEST_F(IssuanceTest, SignsNothingWhenTheIntentIsNotRecorded) {
     EXPECT_EQ(ca_.signer->calls(), before);
   }
   EXPECT_EQ(Record().state, SerialState::kAbandoned) << "the intent that persisted is settled";
+  EXPECT_EQ(AuditEvents(), (Events{"intent", "abandoned", "intent", "abandoned"}));
+}
+
+// A journal that refuses before anything is recorded, as an order does that is not ready.
+class RefusingJournal final : public Journal {
+ public:
+  Status RecordIntent(const Ticket&, Time) override {
+    return Error{Code::kOrderNotReady, "not ready"};
+  }
+  Status RecordCertificate(const Certificate&, const IssuerId&) override {
+    return Error{Code::kInternal, "never called"};
+  }
+};
+
+TEST_F(IssuanceTest, SaysInTheLogThatAnIntentWasRefused) {
+  RefusingJournal journal;
+  const int before = ca_.signer->calls();
+  const auto refused =
+      Issuance(*ca_.issuer, store_, *audit_, random_, 1)
+          .Issue(fakes::ServerProfile(), fakes::MakeRequest({"a.test"}), kNow, journal);
+  EXPECT_EQ(refused.error().code, Code::kOrderNotReady);
+  EXPECT_EQ(ca_.signer->calls(), before);
+  EXPECT_TRUE(store_.List({}).value().empty());
+  EXPECT_EQ(AuditEvents(), (Events{"intent", "refused"}));
 }
 
 TEST_F(IssuanceTest, RefusedRequestsLeaveNoTrace) {
@@ -124,7 +148,7 @@ TEST_F(IssuanceTest, AbandonsTheSerialWhenTheCertificateIsNotRecorded) {
   store_.SetFaultOfWrite(2, Fault::kFails);
   EXPECT_EQ(Issue().error().code, Code::kUnavailable);
   EXPECT_EQ(Record().state, SerialState::kAbandoned);
-  EXPECT_EQ(AuditEvents(), (Events{"intent", "abandoned"}));
+  EXPECT_EQ(AuditEvents(), (Events{"intent", "issued", "abandoned"}));
 }
 
 TEST_F(IssuanceTest, RecognisesACertificateRecordedByAWriteThatFailed) {

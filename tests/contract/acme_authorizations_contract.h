@@ -1,6 +1,7 @@
 // The part of the acme::Store contract about authorizations, and what happens when verbs race.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -173,8 +174,14 @@ TEST_P(AcmeStore, OneOfManyBeginFinalizesWins) {
   const acme::Account account = Register();
   for (int round = 0; round < kRounds; ++round) {
     const acme::OrderId id = PlaceReady(account.id).order.id;
-    EXPECT_EQ(
-        1, CountWinners(kRacers, [&](int) { return store().BeginFinalize(id, {}, now()).ok(); }));
+    std::vector<ca::Ticket> tickets;
+    for (int racer = 0; racer < kRacers; ++racer) tickets.push_back(NewTicket(id));
+    EXPECT_EQ(1, CountWinners(kRacers, [&](int racer) {
+                const auto& ticket = tickets[static_cast<size_t>(racer)];
+                return store().BeginFinalize(id, ticket, {}, now()).ok();
+              }));
+    const auto recorded = [&](const ca::Ticket& each) { return StateOf(each.serial()).has_value(); };
+    EXPECT_EQ(1, std::count_if(tickets.begin(), tickets.end(), recorded));
   }
 }
 
@@ -235,6 +242,78 @@ TEST_P(AcmeStore, ThirtyTwoThreadsWriteAndAllOfItIsThere) {
   const auto all = store().ListOrders(account.id, "", kThreads * kEach + 1, now());
   found.insert(all->orders.begin(), all->orders.end());
   EXPECT_EQ(found.size(), static_cast<size_t>(kThreads * kEach));
+}
+
+// ---- Orders and their certificates: both move, or neither --------------------------------------
+
+TEST_P(AcmeStore, BeginFinalizeRecordsTheIntent) {
+  const acme::OrderView view = PlaceReady(Register().id);
+  const ca::Ticket ticket = NewTicket(view.order.id);
+  ASSERT_OK(store().BeginFinalize(view.order.id, ticket, {}, now()));
+  const auto record = backend_->certificates().FindByReference(view.order.id);
+  ASSERT_OK(record);
+  EXPECT_EQ(record->serial, ticket.serial());
+  EXPECT_EQ(record->state, ca::SerialState::kIntent);
+  EXPECT_EQ(record->tbs, ticket.tbs());
+}
+
+TEST_P(AcmeStore, BeginFinalizeThatIsRefusedRecordsNoIntent) {
+  const acme::OrderView pending = Place(Register().id);
+  const ca::Ticket ticket = NewTicket(pending.order.id);
+  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(pending.order.id, ticket, {}, now()));
+  EXPECT_FAILS(Code::kNotFound, store().BeginFinalize("nothing", ticket, {}, now()));
+  EXPECT_EQ(StateOf(ticket.serial()), std::nullopt);
+}
+
+TEST_P(AcmeStore, AnIntentThatIsRefusedLeavesTheOrderReady) {
+  const acme::Account account = Register();
+  const acme::OrderView view = PlaceReady(account.id);
+  const ca::Ticket used = NewTicket(view.order.id);
+  ASSERT_OK(backend_->certificates().RecordIntent(used, now()));
+  EXPECT_FAILS(Code::kConflict, store().BeginFinalize(view.order.id, used, {}, now()));
+  EXPECT_EQ(StatusOfOrder(view.order.id), OrderStatus::kReady);
+
+  const ca::Certificate issued = issuer_.issuer->Issue(NewTicket("", used.serial())).value();
+  const ca::IssuerId& issuer = issuer_.issuer->id();
+  ASSERT_OK(backend_->certificates().RecordCertificate(issued, issuer));
+  ASSERT_OK(backend_->certificates().Revoke(issuer, issued.serial, ca::Reason::kKeyCompromise,
+                                            now()));
+  EXPECT_FAILS(Code::kBadPublicKey, Begin(view.order.id, now()));
+  EXPECT_EQ(StatusOfOrder(view.order.id), OrderStatus::kReady);
+}
+
+TEST_P(AcmeStore, CompleteOrderRecordsTheCertificateOnce) {
+  const acme::OrderView view = PlaceReady(Register().id);
+  ca::Ticket ticket = NewTicket(view.order.id);
+  const ca::Serial serial = ticket.serial();
+  const Bytes tbs = ticket.tbs();
+  ASSERT_OK(store().BeginFinalize(view.order.id, ticket, {}, now()));
+  const ca::Certificate certificate = issuer_.issuer->Issue(std::move(ticket)).value();
+  EXPECT_FAILS(Code::kNotFound, Complete("nothing", certificate));
+  EXPECT_EQ(StateOf(serial), ca::SerialState::kIntent);
+  ASSERT_OK(Complete(view.order.id, certificate));
+  EXPECT_FAILS(Code::kConflict, Complete(view.order.id, certificate));
+  EXPECT_EQ(store().FindOrder(view.order.id)->order.certificate, serial);
+  const auto record = backend_->certificates().Find(issuer_.issuer->id(), serial);
+  EXPECT_EQ(record->state, ca::SerialState::kIssued);
+  EXPECT_EQ(record->der, certificate.der);
+  EXPECT_EQ(record->tbs, tbs);
+}
+
+TEST_P(AcmeStore, CompleteOrderThatIsRefusedChangesNeither) {
+  const acme::Account account = Register();
+  const acme::OrderView ready = PlaceReady(account.id);
+  const acme::OrderView processing = PlaceReady(account.id);
+  ca::Ticket ticket = NewTicket(processing.order.id);
+  const ca::Serial serial = ticket.serial();
+  ASSERT_OK(store().BeginFinalize(processing.order.id, ticket, {}, now()));
+  const ca::Certificate certificate = issuer_.issuer->Issue(std::move(ticket)).value();
+  EXPECT_FAILS(Code::kConflict, Complete(ready.order.id, certificate));
+  EXPECT_EQ(StateOf(serial), ca::SerialState::kIntent);
+
+  ASSERT_OK(backend_->certificates().Abandon(issuer_.issuer->id(), serial, now()));
+  EXPECT_FAILS(Code::kConflict, Complete(processing.order.id, certificate));
+  EXPECT_EQ(StatusOfOrder(processing.order.id), OrderStatus::kProcessing);
 }
 
 // ---- Durability --------------------------------------------------------------------------------

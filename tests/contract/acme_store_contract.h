@@ -1,11 +1,13 @@
 // What every acme::Store does: its guards, and the invariants of acme/order_state.h by number.
 #pragma once
 
+#include <optional>
 #include <set>
 
 #include "acme/order_state.h"
 #include "tests/contract/backends.h"
 #include "tests/fakes/acme_objects.h"
+#include "tests/fakes/test_issuer.h"
 
 namespace agentca::contract {
 
@@ -40,8 +42,27 @@ class AcmeStore : public BackendTest {
   }
   acme::OrderView PlaceProcessing(const acme::AccountId& account) {
     acme::OrderView view = PlaceReady(account);
-    EXPECT_OK(store().BeginFinalize(view.order.id, {}, now()));
+    EXPECT_OK(Begin(view.order.id, now()));
     return view;
+  }
+  ca::Ticket NewTicket(const acme::OrderId& id) { return NewTicket(id, make_.NewSerial()); }
+  ca::Ticket NewTicket(const acme::OrderId& id, const ca::Serial& serial) {
+    ca::CertificateRequest request{.key = key_};
+    request.dns_names = {"a.example"};
+    request.reference = id;
+    return issuer_.issuer->Prepare(fakes::ServerProfile(), request, serial, now()).value();
+  }
+  Status Begin(const acme::OrderId& id, Time at) {
+    return store().BeginFinalize(id, NewTicket(id), {}, at);
+  }
+  Status Complete(const acme::OrderId& id, const ca::Certificate& certificate) {
+    return store().CompleteOrder(id, certificate, issuer_.issuer->id());
+  }
+  // Nothing when the serial was never recorded.
+  std::optional<ca::SerialState> StateOf(const ca::Serial& serial) {
+    const auto status = backend_->certificates().StatusOf(issuer_.issuer->id(), serial);
+    if (!status.ok()) return std::nullopt;
+    return status->state;
   }
   OrderStatus StatusOfOrder(const acme::OrderId& id, Time at) {
     const acme::OrderView view = store().FindOrder(id).value();
@@ -50,6 +71,8 @@ class AcmeStore : public BackendTest {
   OrderStatus StatusOfOrder(const acme::OrderId& id) { return StatusOfOrder(id, now()); }
 
   fakes::AcmeObjects make_;
+  const ca::PublicKey key_ = fakes::NewPublicKey();
+  const fakes::TestIssuer issuer_ = fakes::MakeIssuer();
 };
 
 inline void ExpectSame(const acme::Account& a, const acme::Account& b) {
@@ -269,23 +292,21 @@ TEST_P(AcmeStore, ListOrdersPagesNewestFirstAndHidesInvalidOnes) {
 TEST_P(AcmeStore, Invariant1_BeginFinalizeSucceedsOnceAndOnlyWhenReady) {
   const acme::Account account = Register();
   const acme::OrderView view = Place(account.id);
-  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(view.order.id, {}, now()));
+  EXPECT_FAILS(Code::kOrderNotReady, Begin(view.order.id, now()));
   EXPECT_FALSE(store().FindOrder(view.order.id)->order.finalizing);
   Validate(view.authorizations[0].id);
-  EXPECT_FAILS(Code::kOrderNotReady,
-               store().BeginFinalize(view.order.id, {}, now() + Seconds(3600)));
-  EXPECT_FAILS(Code::kOrderNotReady,
-               store().BeginFinalize(view.order.id, {}, now() + Seconds(1800)));
-  EXPECT_OK(store().BeginFinalize(view.order.id, {}, now()));
-  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(view.order.id, {}, now()));
-  EXPECT_FAILS(Code::kNotFound, store().BeginFinalize("nothing", {}, now()));
+  EXPECT_FAILS(Code::kOrderNotReady, Begin(view.order.id, now() + Seconds(3600)));
+  EXPECT_FAILS(Code::kOrderNotReady, Begin(view.order.id, now() + Seconds(1800)));
+  EXPECT_OK(Begin(view.order.id, now()));
+  EXPECT_FAILS(Code::kOrderNotReady, Begin(view.order.id, now()));
+  EXPECT_FAILS(Code::kNotFound, Begin("nothing", now()));
 }
 
 TEST_P(AcmeStore, Invariant1_BeginFinalizeNeedsAValidAccount) {
   const acme::Account account = Register();
   const acme::OrderView view = PlaceReady(account.id);
   ASSERT_OK(store().DeactivateAccount(account.id));
-  EXPECT_FAILS(Code::kAccountInactive, store().BeginFinalize(view.order.id, {}, now()));
+  EXPECT_FAILS(Code::kAccountInactive, Begin(view.order.id, now()));
   EXPECT_FALSE(store().FindOrder(view.order.id)->order.finalizing);
 }
 
@@ -293,7 +314,7 @@ TEST_P(AcmeStore, Invariant2_FinishOrderSettlesAProcessingOrderOnce) {
   const acme::Account account = Register();
   const acme::OrderView ready = PlaceReady(account.id);
   EXPECT_FAILS(Code::kConflict, store().FinishOrder(ready.order.id, make_.NewSerial()));
-  ASSERT_OK(store().BeginFinalize(ready.order.id, {}, now()));
+  ASSERT_OK(Begin(ready.order.id, now()));
   const ca::Serial serial = make_.NewSerial();
   ASSERT_OK(store().FinishOrder(ready.order.id, serial));
   EXPECT_FAILS(Code::kConflict, store().FinishOrder(ready.order.id, make_.NewSerial()));

@@ -16,13 +16,11 @@ class ApprovalStore : public EvidenceStore {
   }
   acme::OrderId PlaceProven(const ca::Agent& agent) { return PlaceProven(agent, now()); }
   acme::FinalizeGuard GuardOf(const ca::Agent& agent) const {
-    return {.agent = agent.id,
-            .agent_version = agent.version,
-            .verified_after = now() - Seconds(600),
-            .approval = {}};
+    return {
+        .agent = agent.id, .agent_version = agent.version, .verified_after = now() - Seconds(600)};
   }
-  acme::Approval Asking(const ca::Agent& agent, Time at) const {
-    return {.agent = agent.id,
+  acme::Approval Asking(const ca::AgentId& agent, Time at) const {
+    return {.agent = agent,
             .csr = {0x30, 0x00, 0xff},
             .decision = acme::Decision::kWaiting,
             .asked_at = at,
@@ -32,18 +30,30 @@ class ApprovalStore : public EvidenceStore {
   }
   acme::OrderId PlaceWaiting(const ca::Agent& agent, Seconds after = Seconds(0)) {
     const acme::OrderId id = PlaceProven(agent);
-    acme::FinalizeGuard guard = GuardOf(agent);
-    guard.approval = Asking(agent, now() + after);
-    EXPECT_OK(store().BeginFinalize(id, guard, now()));
+    EXPECT_OK(store().AskApproval(id, Asking(agent.id, now() + after), GuardOf(agent), now()));
     return id;
+  }
+  Status Begin(const acme::OrderId& id, const acme::FinalizeGuard& guard) {
+    return store().BeginFinalize(id, NewTicket(id), guard, now());
+  }
+  Status BeginApproved(const acme::OrderId& id, const ca::Agent& agent) {
+    return store().BeginApproved(id, NewTicket(id), GuardOf(agent), now());
+  }
+  bool HasIntent(const acme::OrderId& id) {
+    const auto record = backend_->certificates().FindByReference(id);
+    return record.ok() && record->state == ca::SerialState::kIntent;
   }
   Status Decide(const acme::OrderId& id, acme::Decision decision) {
     return store().DecideApproval(id, decision, "operator bob", "because", now() + Seconds(9));
   }
-  // Refused, and the order is as ready as before.
+  // Refused, the order is as ready as before, nobody is asked and nothing recorded.
   void ExpectRefused(const acme::OrderId& id, const acme::FinalizeGuard& guard) {
-    EXPECT_FAILS(Code::kUnauthorized, store().BeginFinalize(id, guard, now()));
+    EXPECT_FAILS(Code::kUnauthorized, Begin(id, guard));
+    EXPECT_FAILS(Code::kUnauthorized,
+                 store().AskApproval(id, Asking(*guard.agent, now()), guard, now()));
     EXPECT_EQ(StatusOfOrder(id), OrderStatus::kReady);
+    EXPECT_FALSE(store().FindOrder(id)->order.approval);
+    EXPECT_FAILS(Code::kNotFound, backend_->certificates().FindByReference(id));
   }
 
   const acme::Account account_ = Register();
@@ -63,7 +73,8 @@ TEST_P(ApprovalStore, FinalizeNeedsAnAgentThatIsActiveAndTheOneThatWasJudged) {
   const ca::Agent changed = agents().ChangeAgent(agent, By()).value();
   ExpectRefused(id, GuardOf(agent));
   ExpectRefused(id, GuardOf(Unregistered("nobody")));
-  EXPECT_OK(store().BeginFinalize(id, GuardOf(changed), now()));
+  EXPECT_OK(Begin(id, GuardOf(changed)));
+  EXPECT_TRUE(HasIntent(id));
   EXPECT_EQ(StatusOfOrder(id), OrderStatus::kProcessing);
 
   const acme::OrderId late = PlaceProven(changed);
@@ -76,7 +87,7 @@ TEST_P(ApprovalStore, FinalizeNeedsEvidenceThatIsYoungEnough) {
   const acme::OrderId old = PlaceProven(agent, now() - Seconds(600));
   ExpectRefused(old, GuardOf(agent));
   const acme::OrderId young = PlaceProven(agent, now() - Seconds(599));
-  EXPECT_OK(store().BeginFinalize(young, GuardOf(agent), now()));
+  EXPECT_OK(Begin(young, GuardOf(agent)));
 }
 
 TEST_P(ApprovalStore, FinalizeNeedsEvidenceOfThisAgent) {
@@ -90,11 +101,14 @@ TEST_P(ApprovalStore, FinalizeNeedsEvidenceOfThisAgent) {
 TEST_P(ApprovalStore, FinalizeOfAnOrderThatIsNotReadyAsksForNothing) {
   const ca::Agent agent = AddAgent();
   const acme::OrderId id = PlaceFor(account_).order_id;
-  acme::FinalizeGuard guard = GuardOf(agent);
-  guard.approval = Asking(agent, now());
-  EXPECT_FAILS(Code::kOrderNotReady, store().BeginFinalize(id, guard, now()));
+  const acme::Approval asking = Asking(agent.id, now());
+  EXPECT_FAILS(Code::kOrderNotReady, store().AskApproval(id, asking, GuardOf(agent), now()));
   EXPECT_FALSE(store().FindOrder(id)->order.approval);
   EXPECT_TRUE(store().ListApprovals(true, "", 10)->empty());
+  const acme::OrderId waiting = PlaceWaiting(agent);
+  EXPECT_FAILS(Code::kOrderNotReady, store().AskApproval(waiting, asking, GuardOf(agent), now()));
+  EXPECT_FAILS(Code::kOrderNotReady, Begin(waiting, GuardOf(agent)));
+  EXPECT_FALSE(HasIntent(waiting));
 }
 
 // ---- Approval ----------------------------------------------------------------------------------
@@ -210,12 +224,125 @@ TEST_P(ApprovalStore, ASuspensionAndAFinalizeHappenOneAfterTheOther) {
     std::atomic<bool> begun = false;
     std::atomic<bool> ready_after_suspension = false;
     (void)CountWinners(2, [&](int i) {
-      if (i == 0) return begun.store(store().BeginFinalize(id, GuardOf(agent), now()).ok()), true;
+      if (i == 0) return begun.store(Begin(id, GuardOf(agent)).ok()), true;
       SetStatus(agent, ca::AgentStatus::kSuspended);
       ready_after_suspension = StatusOfOrder(id) == OrderStatus::kReady;
       return true;
     });
     EXPECT_FALSE(begun && ready_after_suspension);
+    EXPECT_EQ(begun, HasIntent(id));
+  }
+}
+
+// ---- The intent of what was approved -----------------------------------------------------------
+
+TEST_P(ApprovalStore, Invariant10_AnApprovedOrderTakesItsIntentOnce) {
+  const ca::Agent agent = AddAgent();
+  const acme::OrderId id = PlaceWaiting(agent);
+  EXPECT_FALSE(HasIntent(id));
+  ASSERT_OK(Decide(id, acme::Decision::kGranted));
+  ca::Ticket ticket = NewTicket(id);
+  const ca::Serial serial = ticket.serial();
+  ASSERT_OK(store().BeginApproved(id, ticket, GuardOf(agent), now()));
+  EXPECT_EQ(StateOf(serial), ca::SerialState::kIntent);
+  EXPECT_EQ(StatusOfOrder(id), OrderStatus::kProcessing);
+
+  const ca::Ticket second = NewTicket(id);
+  EXPECT_FAILS(Code::kOrderNotReady, store().BeginApproved(id, second, GuardOf(agent), now()));
+  EXPECT_EQ(StateOf(second.serial()), std::nullopt);
+  const ca::Certificate certificate = issuer_.issuer->Issue(std::move(ticket)).value();
+  ASSERT_OK(Complete(id, certificate));
+  EXPECT_EQ(StatusOfOrder(id), OrderStatus::kValid);
+  EXPECT_FAILS(Code::kOrderNotReady, store().BeginApproved(id, second, GuardOf(agent), now()));
+  EXPECT_EQ(StateOf(second.serial()), std::nullopt);
+}
+
+TEST_P(ApprovalStore, Invariant10_AnAbandonedIntentIsNotFollowedByAnother) {
+  const ca::Agent agent = AddAgent();
+  const acme::OrderId id = PlaceWaiting(agent);
+  ASSERT_OK(Decide(id, acme::Decision::kGranted));
+  const ca::Ticket ticket = NewTicket(id);
+  ASSERT_OK(store().BeginApproved(id, ticket, GuardOf(agent), now()));
+  ASSERT_OK(backend_->certificates().Abandon(issuer_.issuer->id(), ticket.serial(), now()));
+  EXPECT_FAILS(Code::kOrderNotReady, BeginApproved(id, agent));
+  EXPECT_EQ(StateOf(ticket.serial()), ca::SerialState::kAbandoned);
+  EXPECT_FALSE(HasIntent(id));
+}
+
+TEST_P(ApprovalStore, OnlyAGrantedOrderThatIsNotSettledTakesAnIntentLater) {
+  const ca::Agent agent = AddAgent();
+  const auto refused = [&](const acme::OrderId& id) {
+    const OrderStatus status = StatusOfOrder(id);
+    EXPECT_FAILS(Code::kOrderNotReady, BeginApproved(id, agent));
+    EXPECT_EQ(StatusOfOrder(id), status);
+    EXPECT_FALSE(HasIntent(id));
+  };
+  EXPECT_FAILS(Code::kNotFound, BeginApproved("nothing", agent));
+  refused(PlaceFor(account_).order_id);
+  refused(PlaceProven(agent));
+  refused(PlaceWaiting(agent));
+  const acme::OrderId denied = PlaceWaiting(agent);
+  ASSERT_OK(Decide(denied, acme::Decision::kDenied));
+  refused(denied);
+  const acme::OrderId settled = PlaceWaiting(agent);
+  ASSERT_OK(Decide(settled, acme::Decision::kGranted));
+  ASSERT_OK(store().FinishOrder(settled, Error{Code::kUnauthorized, "the agent retired"}));
+  refused(settled);
+  const acme::OrderId begun = PlaceProven(agent);
+  ASSERT_OK(Begin(begun, GuardOf(agent)));
+  EXPECT_FAILS(Code::kOrderNotReady, BeginApproved(begun, agent));
+}
+
+TEST_P(ApprovalStore, WhatWasApprovedIsGuardedAgain) {
+  ca::Agent agent = AddAgent();
+  const acme::OrderId id = PlaceWaiting(agent);
+  ASSERT_OK(Decide(id, acme::Decision::kGranted));
+  const auto refused = [&](Code code, const acme::FinalizeGuard& guard, Time at) {
+    EXPECT_FAILS(code, store().BeginApproved(id, NewTicket(id), guard, at));
+    EXPECT_EQ(StatusOfOrder(id), OrderStatus::kProcessing);
+    EXPECT_FALSE(HasIntent(id));
+  };
+  const Time expiry = store().FindOrder(id)->order.expires_at;
+  refused(Code::kUnauthorized, GuardOf(agent), expiry);
+  acme::FinalizeGuard strict = GuardOf(agent);
+  strict.verified_after = now();
+  refused(Code::kUnauthorized, strict, now());
+  EXPECT_FAILS(Code::kInternal,
+               store().BeginApproved(id, NewTicket("another"), GuardOf(agent), now()));
+  SetStatus(agent, ca::AgentStatus::kSuspended);
+  refused(Code::kUnauthorized, GuardOf(agents().FindAgent(agent.id).value()), now());
+  SetStatus(agent, ca::AgentStatus::kActive);
+  refused(Code::kUnauthorized, GuardOf(agent), now());  // an older version
+  agent = agents().FindAgent(agent.id).value();
+  const ca::Ticket used = NewTicket(PlaceProven(agent));
+  ASSERT_OK(backend_->certificates().RecordIntent(used, now()));
+  EXPECT_FAILS(Code::kConflict,
+               store().BeginApproved(id, NewTicket(id, used.serial()), GuardOf(agent), now()));
+  EXPECT_FALSE(HasIntent(id));
+  EXPECT_OK(store().BeginApproved(id, NewTicket(id), GuardOf(agent), expiry - Seconds(1)));
+
+  const acme::OrderId late = PlaceWaiting(agent);
+  ASSERT_OK(Decide(late, acme::Decision::kGranted));
+  ASSERT_OK(store().DeactivateAccount(account_.id));
+  EXPECT_FAILS(Code::kAccountInactive, BeginApproved(late, agent));
+  EXPECT_FALSE(HasIntent(late));
+}
+
+TEST_P(ApprovalStore, OneOfManyIntentsOfAnApprovedOrderWins) {
+  const ca::Agent agent = AddAgent();
+  for (int round = 0; round < kRounds; ++round) {
+    const acme::OrderId id = PlaceWaiting(agent);
+    ASSERT_OK(Decide(id, acme::Decision::kGranted));
+    std::vector<ca::Ticket> tickets;
+    for (int racer = 0; racer < kRacers; ++racer) tickets.push_back(NewTicket(id));
+    EXPECT_EQ(1, CountWinners(kRacers, [&](int racer) {
+                const auto& ticket = tickets[static_cast<size_t>(racer)];
+                return store().BeginApproved(id, ticket, GuardOf(agent), now()).ok();
+              }));
+    const auto recorded = [&](const ca::Ticket& each) {
+      return StateOf(each.serial()).has_value();
+    };
+    EXPECT_EQ(1, std::count_if(tickets.begin(), tickets.end(), recorded));
   }
 }
 

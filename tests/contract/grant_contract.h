@@ -161,8 +161,13 @@ TEST_P(GrantStore, AWriteThatFailsHappensWhollyOrNotAtAll) {
     const acme::OrderId waiting = PlaceWaiting(agent);
     const Attestation first = make_.NewAttestation(agent);
     const Attestation second = make_.NewAttestation(agent);
-    acme::FinalizeGuard guard = GuardOf(agent);
-    guard.approval = Asking(agent, now());
+    const acme::OrderId plain = PlaceProven(agent);
+    const acme::OrderId approved = PlaceWaiting(agent);
+    ASSERT_OK(Decide(approved, acme::Decision::kGranted));
+    const acme::Approval approval = Asking(agent.id, now());
+    const acme::FinalizeGuard guard = GuardOf(agent);
+    const ca::Ticket ticket = NewTicket(plain);
+    const ca::Ticket later = NewTicket(approved);
     const std::vector<Write> writes = {
         {"RecordDrop", [&](acme::Store& to) { return to.RecordDrop(dropped, first, now()); },
          [&] { return store().FindAuthorization(dropped)->attestation.has_value(); },
@@ -174,9 +179,17 @@ TEST_P(GrantStore, AWriteThatFailsHappensWhollyOrNotAtAll) {
          [&] { return StatusOf(proven) == AuthorizationStatus::kValid; }, Code::kConflict},
         {"RecordGrant", [&](acme::Store& to) { return to.RecordGrant(recorded); },
          [&] { return store().FindGrant(recorded.key_id).ok(); }, Code::kConflict},
-        {"BeginFinalize", [&](acme::Store& to) { return to.BeginFinalize(asking, guard, now()); },
+        {"BeginFinalize",
+         [&](acme::Store& to) { return to.BeginFinalize(plain, ticket, guard, now()); },
+         [&] { return HasIntent(plain) && StatusOfOrder(plain) == OrderStatus::kProcessing; },
+         Code::kOrderNotReady},
+        {"AskApproval",
+         [&](acme::Store& to) { return to.AskApproval(asking, approval, guard, now()); },
          [&] { return store().FindOrder(asking)->order.approval.has_value(); },
          Code::kOrderNotReady},
+        {"BeginApproved",
+         [&](acme::Store& to) { return to.BeginApproved(approved, later, guard, now()); },
+         [&] { return HasIntent(approved); }, Code::kOrderNotReady},
         {"DecideApproval",
          [&](acme::Store& to) {
            return to.DecideApproval(waiting, acme::Decision::kGranted, "bob", "", now());

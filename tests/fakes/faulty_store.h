@@ -1,6 +1,7 @@
 // Stores that fail on demand, both ways: "failed" and "failed, but persisted".
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -31,6 +32,15 @@ class FaultPlan {
     const std::lock_guard lock(mutex_);
     outage_ = std::move(error);
   }
+  // What happens elsewhere just before or after the next call of `verb`.
+  void Before(const std::string& verb, std::function<void()> happens) {
+    const std::lock_guard lock(mutex_);
+    before_.insert_or_assign(verb, std::move(happens));
+  }
+  void After(const std::string& verb, std::function<void()> happens) {
+    const std::lock_guard lock(mutex_);
+    after_.insert_or_assign(verb, std::move(happens));
+  }
   int CallsOf(const std::string& verb) const {
     const std::lock_guard lock(mutex_);
     const auto found = calls_.find(verb);
@@ -41,7 +51,9 @@ class FaultPlan {
   auto Run(const char* verb, const Call& call) -> decltype(call()) {
     const std::optional<Fault> fault = Next(verb);
     if (fault && fault->when == FailWhen::kBefore) return fault->error;
+    Happen(before_, verb);
     auto outcome = call();
+    Happen(after_, verb);
     if (fault && outcome.ok()) return fault->error;
     return outcome;
   }
@@ -63,7 +75,21 @@ class FaultPlan {
     return fault;
   }
 
+  using Events = std::map<std::string, std::function<void()>>;
+  void Happen(Events& events, const char* verb) {
+    std::function<void()> happens;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = events.find(verb);
+      if (found == events.end()) return;
+      happens = std::move(found->second);
+      events.erase(found);
+    }
+    happens();
+  }
+
   mutable std::mutex mutex_;  // guards everything below
+  Events before_, after_;
   std::map<std::string, Fault> faults_;
   std::map<std::string, int> calls_;
   std::optional<Error> outage_;
@@ -159,9 +185,24 @@ class FaultyStore final : public acme::Store {
     return plan_.Run("HoldsAuthorizations",
                      [&] { return inner_.HoldsAuthorizations(id, identifiers, now); });
   }
-  Status BeginFinalize(const acme::OrderId& id, const acme::FinalizeGuard& guard,
-                       Time now) override {
-    return plan_.Run("BeginFinalize", [&] { return inner_.BeginFinalize(id, guard, now); });
+  Status BeginFinalize(const acme::OrderId& id, const ca::Ticket& ticket,
+                       const acme::FinalizeGuard& guard, Time now) override {
+    return plan_.Run("BeginFinalize",
+                     [&] { return inner_.BeginFinalize(id, ticket, guard, now); });
+  }
+  Status AskApproval(const acme::OrderId& id, const acme::Approval& approval,
+                     const acme::FinalizeGuard& guard, Time now) override {
+    return plan_.Run("AskApproval", [&] { return inner_.AskApproval(id, approval, guard, now); });
+  }
+  Status BeginApproved(const acme::OrderId& id, const ca::Ticket& ticket,
+                       const acme::FinalizeGuard& guard, Time now) override {
+    return plan_.Run("BeginApproved",
+                     [&] { return inner_.BeginApproved(id, ticket, guard, now); });
+  }
+  Status CompleteOrder(const acme::OrderId& id, const ca::Certificate& certificate,
+                       const ca::IssuerId& issuer) override {
+    return plan_.Run("CompleteOrder",
+                     [&] { return inner_.CompleteOrder(id, certificate, issuer); });
   }
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override {
     return plan_.Run("FinishOrder", [&] { return inner_.FinishOrder(id, outcome); });

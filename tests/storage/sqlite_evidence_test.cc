@@ -1,6 +1,7 @@
 // What is particular to evidence in a file: keys that are wiped, files of earlier versions, damage.
 #include <sstream>
 
+#include "tests/fakes/test_issuer.h"
 #include "tests/storage/sqlite_fixture.h"
 
 namespace agentca::storage {
@@ -17,6 +18,14 @@ class SqliteEvidence : public Sqlite {
   acme::Authorization Place(Backend& backend, const acme::Account& account) {
     const auto request = make_.NewAgentOrder(account, "web.acme.agents.test");
     return backend.acme().CreateOrder(request).value().authorizations.front();
+  }
+  ca::Ticket NewTicket(const acme::OrderId& id) {
+    const fakes::TestIssuer issuer = fakes::MakeIssuer();
+    ca::CertificateRequest request{.key = fakes::NewPublicKey()};
+    request.dns_names = {"a.example"};
+    request.reference = id;
+    return issuer.issuer->Prepare(fakes::ServerProfile(), request, make_.NewSerial(), make_.now())
+        .value();
   }
   // The octets of the file and of what SQLite keeps beside it.
   std::string Octets() {
@@ -89,7 +98,8 @@ TEST_F(SqliteEvidence, AFileOfSchema2KeepsItsObjectsAndTakesEvidence) {
   EXPECT_FALSE(pending->front().authorization.drop_key);
   EXPECT_FALSE(pending->front().authorization.attestation);
   ASSERT_TRUE(IsOk(backend->acme().FinishChallenge(id, acme::Proof{}, make_.now())));
-  ASSERT_TRUE(IsOk(backend->acme().BeginFinalize(ready.order.id, {}, make_.now())));
+  ASSERT_TRUE(IsOk(backend->acme().BeginFinalize(ready.order.id, NewTicket(ready.order.id), {},
+                                                 make_.now())));
   EXPECT_FALSE(backend->acme().FindOrder(ready.order.id)->order.approval);
 
   const acme::Attestation attestation = make_.NewAttestation(AddAgent(*backend));
