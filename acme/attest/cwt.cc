@@ -13,7 +13,9 @@ namespace {
 
 constexpr int64_t kCnf = 8;      // RFC 8747 §3.1
 constexpr int64_t kCoseKey = 1;  // member of cnf, RFC 8747 §3.1
+constexpr int64_t kIat = 6;
 constexpr int64_t kDbgstat = 263;
+constexpr int64_t kLocation = 264;
 constexpr int64_t kSubmods = 266;
 constexpr int64_t kIntuse = 275;
 
@@ -28,7 +30,7 @@ constexpr std::array kClaimNames{
     ClaimName{3, "aud"},
     ClaimName{4, "exp"},
     ClaimName{5, "nbf"},
-    ClaimName{6, "iat"},
+    ClaimName{kIat, "iat"},
     ClaimName{7, "jti"},
     ClaimName{kCnf, "cnf"},
     ClaimName{10, "eat_nonce"},
@@ -40,7 +42,7 @@ constexpr std::array kClaimNames{
     ClaimName{261, "uptime"},
     ClaimName{262, "oemboot"},
     ClaimName{kDbgstat, "dbgstat"},
-    ClaimName{264, "location"},
+    ClaimName{kLocation, "location"},
     ClaimName{265, "eat_profile"},
     ClaimName{kSubmods, "submods"},
     ClaimName{267, "bootcount"},
@@ -60,6 +62,11 @@ constexpr std::array<std::string_view, 5> kDebugWords{"enabled", "disabled", "di
                                                       "disabled-fully-and-permanently"};
 constexpr std::array<std::string_view, 6> kUseWords{
     "", "generic", "registration", "provisioning", "csr", "pop"};
+// §4.2.10: the JSON names for the labels of a location, in order.
+constexpr std::array<std::string_view, 10> kLocationNames{
+    "",        "latitude", "longitude", "altitude", "accuracy", "altitude-accuracy",
+    "heading", "speed",    "timestamp", "age"};
+constexpr int64_t kHeading = 6;
 
 Error Malformed(std::string detail) { return {Code::kMalformed, "CWT: " + std::move(detail)}; }
 
@@ -101,7 +108,33 @@ class Translation {
     if (key == kDbgstat) return Word("dbgstat", kDebugWords, value);
     if (key == kIntuse) return Word("intuse", kUseWords, value);
     if (key == kSubmods && value.type() == CborType::kMap) return Submodules(value);
+    if (key == kLocation && value.type() == CborType::kMap) return Location(value);
+    // RFC 9711 §4.3.1: whoever receives such a token "MUST consider it an error".
+    if (key == kIat && IsFloat(value)) return Malformed("claim \"iat\" is in floating point");
     return Value(value);
+  }
+
+  static bool IsFloat(CborValue value) {
+    while (const auto tagged = value.AsTagged()) value = tagged->second;
+    return value.type() == CborType::kFloat;
+  }
+
+  Status Location(const CborValue& map) {
+    out_.BeginObject();
+    for (const auto& [label, value] : map.members()) {
+      const auto number = label.AsInt();
+      // §4.2.10: the heading of what stands still is NaN. JSON cannot say it, and it says nothing.
+      if (number == kHeading && IsFloat(value) && std::isnan(value.AsNumber().value_or(0))) {
+        continue;
+      }
+      const bool is_named =
+          number && *number > 0 && static_cast<size_t>(*number) < kLocationNames.size();
+      out_.Key(is_named ? std::string(kLocationNames[static_cast<size_t>(*number)])
+                        : KeyText(label));
+      AGENTCA_TRY(Value(value));
+    }
+    out_.EndObject();
+    return {};
   }
 
   template <size_t count>
@@ -168,10 +201,14 @@ class Translation {
     return {};
   }
 
+  static std::string KeyText(const CborValue& key) {
+    return key.AsText() ? std::string(*key.AsText()) : key.AsIntText().value_or("");
+  }
+
   Status Map(const CborValue& map) {  // NOLINT(misc-no-recursion)
     out_.BeginObject();
     for (const auto& [key, value] : map.members()) {
-      out_.Key(key.AsText() ? std::string(*key.AsText()) : key.AsIntText().value_or(""));
+      out_.Key(KeyText(key));
       AGENTCA_TRY(Value(value));
     }
     out_.EndObject();

@@ -2,22 +2,24 @@
 // (RFC 8392: COSE_Sign1, bare or with tag 18, or tags 61 and 18), signed by a key of the source's
 // JWK Set, or by that of a certificate in `chain` up to one of the source's roots.
 //
-//   eat_nonce   N (RFC 9711 §4.1), the one value or one of several: 32 octets in a CWT,
-//   base64url(N) in
-//               a JWT
-//   cnf         RFC 7800, RFC 8747: the certificate's key ("jwk", "jkt"; COSE_Key)
-//   iss         if the source has an issuer: exactly that
-//   exp, nbf, iat  checked when there; few devices have a clock, and N is fresh
-//   aud         may be left out: N names account and challenge. If there, one is the challenge's
-//   URL. dbgstat     here or in a submodule (§4.2.9): whatever says "enabled" is refused ("debug
-//   mode") jti, cti    optional; then single use
+//   eat_nonce       N (RFC 9711 §4.1), the one value or one of several: 32 octets in a CWT,
+//                   base64url(N) in a JWT
+//   cnf             RFC 7800, RFC 8747: the certificate's key ("jwk", "jkt"; COSE_Key)
+//   iss             if the source has an issuer: exactly that
+//   exp, nbf, iat   checked when there; few devices have a clock, and N is fresh. iat is an
+//                   integer (§4.3.1)
+//   aud             may be left out: N names account and challenge. If there, one is the
+//                   challenge's URL.
+//   dbgstat         here or in a submodule (§4.2.9): whatever says "enabled" is refused ("debug
+//                   mode")
+//   jti, cti        optional; then single use
 //
 // Level 2: fresh. Level 3: cnf is the certificate's key. Level 4 when besides
 //   - dbgstat is "disabled-since-boot" or stronger ("disabled" does not say since when),
 //   - oemid and hwmodel say what hardware it is, and
-//   - the source *requires* hwmodel, measurements or a claim of submods: only an administrator who
-//   has
-//     said which hardware or which software it shall be has reason to believe that it is hardware.
+//   - the source *requires* hwmodel, measurements or a claim of submods: only an administrator
+//     who has said which hardware or which software it shall be has reason to believe that it is
+//     hardware.
 //
 // Claims are those of ca::Claims, a CWT's in the words of a JWT (acme/attest/cwt.h). "measurements"
 // and "manifests" (§4.2.15, §4.2.16), here and in submodules, have the values
@@ -86,6 +88,9 @@ bool MayBeFrom(const JsonValue& claims, const ca::EvidenceSource& source) {
 
 // As CheckTimes, but evidence without `exp` is what many devices make.
 Status CheckDates(const JsonValue& claims, Time now) {
+  if (const auto issued = claims.Find("iat"); issued && !issued->AsInt()) {
+    return Malformed("claim \"iat\" is no integer");
+  }
   if (claims.Find("exp")) return CheckTimes(claims, now);
   for (const std::string_view name : {"nbf", "iat"}) {
     AGENTCA_ASSIGN(const auto date, DateClaim(claims, name));

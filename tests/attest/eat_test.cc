@@ -292,6 +292,26 @@ TEST(CwtClaims, KeepWhatTheyDoNotKnow) {
   EXPECT_EQ(Json("a161613bffffffffffffffff"), R"({"a":-18446744073709551616})");
 }
 
+TEST(CwtClaims, NameThePartsOfALocation) {
+  EXPECT_EQ(Json("a1190108a301f94a4002f9d30809183c"),
+            R"({"location":{"latitude":12.5,"longitude":-56.25,"age":60}})");
+  EXPECT_EQ(Json("a1190108a200010a02"), R"({"location":{"0":1,"10":2}})");
+  EXPECT_EQ(Json("a119010801"), R"({"location":1})");
+  EXPECT_EQ(Json("a1190108a2010106f97e00"), R"({"location":{"latitude":1}})") << "stands still";
+  EXPECT_TRUE(Json("a1190108a106f97c00").starts_with("refused"));  // heading for infinity
+  EXPECT_TRUE(Json("a1190108a101f97e00").starts_with("refused"));  // nowhere
+  EXPECT_EQ(Json("a119010aa16161a1190108a10101"),
+            R"({"submods":{"a":{"location":{"latitude":1}}}})");
+}
+
+TEST(CwtClaims, AreIssuedAtAnInteger) {
+  EXPECT_EQ(Json("a106c101"), R"({"iat":1})");
+  EXPECT_TRUE(Json("a106f93c00").starts_with("refused"));
+  EXPECT_TRUE(Json("a106c1f93c00").starts_with("refused"));
+  EXPECT_TRUE(Json("a119010aa16161a106f93c00").starts_with("refused"));
+  EXPECT_EQ(Json("a104f93c00"), R"({"exp":1})") << "RFC 8392 allows it elsewhere";
+}
+
 TEST(CwtClaims, RefuseWhatCouldMeanTwoThings) {
   EXPECT_TRUE(Json("a163657870"
                    "01")
