@@ -38,6 +38,8 @@ Grant MakeGrant(Context& context, Attestation attestation, Time now) {
   grant.key_id = NewId(now, context.world.random);
   grant.mac_key.resize(kMacKeyOctets);
   context.world.random.Fill(grant.mac_key);
+  // 255 bits: its base64url form, an argument of clients' command lines, never begins with "-".
+  grant.mac_key.front() &= 0x7f;
   grant.attestation = std::move(attestation);
   grant.created_at = now;
   grant.expires_at = now + kGrantLifetime;

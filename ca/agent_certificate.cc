@@ -9,6 +9,8 @@
 namespace agentca::ca {
 namespace {
 
+constexpr size_t kMaxCommonName = 64;  // characters: ub-common-name (RFC 5280 Appendix A.1)
+
 constexpr size_t kMaxUnit = 64;  // ub-organizational-unit-name, in characters
 constexpr std::string_view kEllipsis = "…";
 
@@ -42,11 +44,12 @@ Status CheckProof(const Agent& agent, const AgentProof& proof, const PolicyRow& 
 
 }  // namespace
 
-Name SubjectOf(const Agent& agent, std::string_view instance) {
+Name SubjectOf(const Agent& agent, std::string_view dns_name, std::string_view instance) {
   Name subject{{Attribute::kOrganization, agent.id.tenant}};
   if (!agent.deployment.empty())
     subject.push_back({Attribute::kOrganizationalUnit, Shortened(agent.deployment)});
-  subject.push_back({Attribute::kCommonName, agent.id.name});
+  if (dns_name.size() <= kMaxCommonName)
+    subject.push_back({Attribute::kCommonName, std::string(dns_name)});
   if (!instance.empty()) subject.push_back({Attribute::kSerialNumber, std::string(instance)});
   return subject;
 }
@@ -81,14 +84,15 @@ Result<CertificateRequest> AgentCertificateRequest(const PublicKey& key, const A
                                                    const AgentNaming& naming, std::string_view arc,
                                                    const PolicyRow& row) {
   AGENTCA_TRY(CheckProof(agent, proof, row));
+  const std::string dns_name = naming.DnsNameOf(agent.id);
   const std::string spiffe_id = naming.SpiffeIdOf(agent.id);
   AGENTCA_TRY(CheckSpiffeId(spiffe_id));
   AGENTCA_ASSIGN(Bytes extension, EncodeAgentIdentity(arc, AgentIdentityFor(agent, proof)));
   return CertificateRequest{
       .key = key,
-      .dns_names = {naming.DnsNameOf(agent.id)},
+      .dns_names = {dns_name},
       .uris = {spiffe_id},
-      .subject = SubjectOf(agent, InstanceOf(key)),
+      .subject = SubjectOf(agent, dns_name, InstanceOf(key)),
       .extra_extensions = {std::move(extension)},
       .policies = {LevelPolicyOid(arc, proof.attested.level)},
       .lifetime = row.lifetimes[static_cast<size_t>(agent.agent_class.lifespan)],

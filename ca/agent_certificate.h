@@ -19,11 +19,12 @@ struct AgentProof {
   std::vector<Component> components;  // signed or attested
 };
 
-// "O=tenant, OU=deployment, CN=agent, serialNumber=instance". Tenant and agent are labels and fit.
-// A deployment of more than 64 characters (ub-organizational-unit-name) is cut to 63 and "…"; the
+// "O=tenant, OU=deployment, CN=dns-name, serialNumber=instance". Stock ACME clients (certbot, lego)
+// renew the CN as one more DNS name, so it is the agent's DNS name and not its bare name; a name of
+// more than 64 characters is left out, the subjectAltName has it. A deployment of more than 64 characters (ub-organizational-unit-name) is cut to 63 and "…"; the
 // extension has all of it. An empty one is left out, and so is an empty instance. An instance
 // beyond 64 characters or PrintableString is refused when the name is encoded.
-Name SubjectOf(const Agent& agent, std::string_view instance);
+Name SubjectOf(const Agent& agent, std::string_view dns_name, std::string_view instance);
 
 // Tells running copies of one agent apart: lower-case hex of the first 8 octets of SHA-256(SPKI).
 std::string InstanceOf(const PublicKey& key);

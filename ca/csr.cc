@@ -8,6 +8,7 @@
 #include <set>
 
 #include "ca/asn1_forms.h"
+#include "ca/der.h"
 #include "ca/dns_name.h"
 
 namespace agentca::ca {
@@ -138,13 +139,28 @@ Status ReadAttributes(const STACK_OF(X509_ATTRIBUTE) * attributes, Csr& csr) {
   return {};
 }
 
+bool IsEcdsa(SignatureAlgorithm algorithm) {
+  return algorithm == SignatureAlgorithm::kEcdsaSha256 ||
+         algorithm == SignatureAlgorithm::kEcdsaSha384;
+}
+
+// RFC 5758 §3.2: the parameters of ECDSA are absent. OpenSSL's provider for keys in a TPM writes
+// NULL there; that is taken, too.
 std::optional<SignatureAlgorithm> AlgorithmOf(const X509_ALGOR* algorithm) {
   const Bytes der = openssl::Encode(i2d_X509_ALGOR, algorithm);
+  const ASN1_OBJECT* id = nullptr;
+  int parameters = V_ASN1_UNDEF;
+  X509_ALGOR_get0(&id, &parameters, nullptr, algorithm);
+  const Bytes bare = parameters == V_ASN1_NULL
+                         ? der::Sequence({openssl::Encode(i2d_ASN1_OBJECT, id)})
+                         : Bytes();
   for (SignatureAlgorithm known :
        {SignatureAlgorithm::kEcdsaSha256, SignatureAlgorithm::kEcdsaSha384,
         SignatureAlgorithm::kEd25519, SignatureAlgorithm::kRsaPkcs1Sha256}) {
     const ByteView wanted = AlgorithmIdentifier(known);
     if (std::equal(der.begin(), der.end(), wanted.begin(), wanted.end())) return known;
+    if (IsEcdsa(known) && std::equal(bare.begin(), bare.end(), wanted.begin(), wanted.end()))
+      return known;
   }
   return std::nullopt;
 }

@@ -9,8 +9,9 @@
 
 namespace agentca::cli {
 
-// When it is still there after `limit`, it says so on standard error and ends the process with
-// kExitFailure: a hook that hangs would hang its ACME client.
+// When it is still there after `limit`, it ends the programs that this process runs
+// (acme/cli/run_program.h), says so on standard error, and ends the process with kExitFailure: a hook
+// that hangs would hang its ACME client.
 class Deadline {
  public:
   Deadline(std::chrono::milliseconds limit, std::string what);

@@ -43,11 +43,16 @@ Result<pid_t> Spawn(const Program& program, int output) {
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  posix_spawnattr_t attributes;  // a process group of its own, so that all of it can be ended
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   std::vector<std::string> words = program.command;
   std::vector<std::string> variables = EnvironmentOf(program);
   pid_t pid = 0;
-  const int error = ::posix_spawnp(&pid, words.front().c_str(), &actions, nullptr,
+  const int error = ::posix_spawnp(&pid, words.front().c_str(), &actions, &attributes,
                                    Pointers(words).data(), Pointers(variables).data());
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error == 0) return pid;
   return Error{Code::kUnavailable, "cannot run " + words.front() + ": " + std::strerror(error)};
@@ -88,7 +93,7 @@ Result<std::string> OutputOf(const Program& program) {
     AGENTCA_ASSIGN(pid, Spawn(program, write_end.get()));
   }
   whole = ReadAll(read_end.get(), output);
-  if (!whole) ::kill(pid, SIGKILL);
+  if (!whole) ::kill(-pid, SIGKILL);
   const int status = Reap(pid);
   const std::string& name = program.command.front();
   if (!whole) return Error{Code::kUnavailable, name + ": its output is too long"};

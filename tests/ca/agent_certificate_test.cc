@@ -27,7 +27,7 @@ TEST(AgentCertificate, NamesTheAgentInEveryForm) {
   EXPECT_EQ(request.dns_names, std::vector<std::string>{"planner.acme.agents.example.test"});
   EXPECT_EQ(request.uris, std::vector<std::string>{"spiffe://example.test/t/acme/a/planner"});
   EXPECT_EQ(Texts(*request.subject),
-            (std::vector<std::string>{"O=acme", "OU=prod-eu", "CN=planner",
+            (std::vector<std::string>{"O=acme", "OU=prod-eu", "CN=planner.acme.agents.example.test",
                                       "serialNumber=" + InstanceOf(request.key)}));
   EXPECT_EQ(request.policies, std::vector<std::string>{"1.3.6.1.4.1.32473.1.2.3"});
   EXPECT_EQ(request.lifetime, Seconds(4 * 3600)) << "medium, session";
@@ -106,7 +106,7 @@ TEST(AgentCertificate, AlongDeploymentIsCutInTheSubjectAlone) {
   Agent agent = fakes::TestAgent();
   const auto unit = [&](std::string deployment) {
     agent.deployment = std::move(deployment);
-    const Name subject = SubjectOf(agent, "");
+    const Name subject = SubjectOf(agent, "a.test", "");
     EXPECT_TRUE(EncodeName(subject).ok());
     return subject.size() == 3 ? subject[1].value : "";
   };
@@ -118,13 +118,18 @@ TEST(AgentCertificate, AlongDeploymentIsCutInTheSubjectAlone) {
   EXPECT_EQ(unit(umlauts), cut + "…") << "characters, not octets";
   EXPECT_EQ(AgentIdentityFor(agent, fakes::TestProof()).deployment, umlauts);
   agent.deployment.clear();
-  EXPECT_EQ(Texts(SubjectOf(agent, "7")),
-            (std::vector<std::string>{"O=acme", "CN=planner", "serialNumber=7"}));
+  EXPECT_EQ(Texts(SubjectOf(agent, "a.test", "7")),
+            (std::vector<std::string>{"O=acme", "CN=a.test", "serialNumber=7"}));
+}
+
+TEST(AgentCertificate, ANameThatNoCommonNameHoldsIsLeftOut) {
+  EXPECT_EQ(SubjectOf(fakes::TestAgent(), std::string(64, 'a'), "7").size(), 4U);
+  EXPECT_EQ(SubjectOf(fakes::TestAgent(), std::string(65, 'a'), "7").size(), 3U);
 }
 
 TEST(AgentCertificate, InstancesThatX520CannotHoldAreRefused) {
-  EXPECT_FALSE(EncodeName(SubjectOf(fakes::TestAgent(), std::string(65, '1'))).ok());
-  EXPECT_FALSE(EncodeName(SubjectOf(fakes::TestAgent(), "a_b")).ok()) << "not PrintableString";
+  EXPECT_FALSE(EncodeName(SubjectOf(fakes::TestAgent(), "a.test", std::string(65, '1'))).ok());
+  EXPECT_FALSE(EncodeName(SubjectOf(fakes::TestAgent(), "a.test", "a_b")).ok()) << "not PrintableString";
   EXPECT_NE(InstanceOf(fakes::NewPublicKey()), InstanceOf(fakes::NewPublicKey()));
   EXPECT_EQ(InstanceOf(fakes::NewPublicKey()).size(), 16U);
 }

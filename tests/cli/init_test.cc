@@ -109,10 +109,11 @@ TEST_F(InitTest, SecretsAreForTheirOwnerAlone) {
     return status.st_mode & 07777;
   };
   EXPECT_EQ(mode(ca_), 0700u);
-  for (const char* folder : {"ca", "tls", "db", "crl", "log", "profiles", "token"}) {
+  for (const char* folder : {"ca", "tls", "admin", "db", "crl", "log", "profiles", "token"}) {
     EXPECT_EQ(mode(Path(folder)), 0700u) << folder;
   }
   EXPECT_EQ(mode(Path("tls/key.pem")), 0600u);
+  EXPECT_EQ(mode(Path("admin/admin.key")), 0600u);
   EXPECT_EQ(mode(Path("agentca.conf")), 0600u);
   EXPECT_EQ(mode(Path(Conf("pin-file"))) & 077, 0u);
   const auto conf = fakes::ReadWholeFile(Path("agentca.conf"));

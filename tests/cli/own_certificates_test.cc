@@ -39,6 +39,8 @@ TEST_F(TlsNamesTest, IncludeTheAddressThatIsListenedOn) {
   EXPECT_EQ(Names("acme-listen = 192.0.2.7:443\n").ip_addresses.size(), 3u);
   EXPECT_EQ(Names("acme-listen = 0.0.0.0:443\n").ip_addresses.size(), 2u);
   EXPECT_EQ(Names("acme-listen = [::]:443\n").ip_addresses.size(), 2u);
+  EXPECT_EQ(Names("admin-listen = 192.0.2.8:443\n").ip_addresses.size(), 3u);
+  EXPECT_EQ(Names("admin-listen = none\n").ip_addresses.size(), 2u);
 }
 
 TEST_F(TlsNamesTest, LeaveOutWhatNameConstraintsExclude) {

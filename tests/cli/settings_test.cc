@@ -107,6 +107,14 @@ TEST_F(SettingsTest, NeedsADirectory) {
   EXPECT_EQ(settings.error().detail, "--dir DIR is required");
 }
 
+TEST_F(SettingsTest, AClientOfAnAdminApiElsewhereNeedsNone) {
+  const auto remote = Settings::Read(
+      Command::kAgentList, std::vector<std::string>{"--admin-url", "https://ca.test:14443"});
+  ASSERT_TRUE(remote.ok()) << remote.error().detail;
+  EXPECT_TRUE(remote->directory().empty());
+  EXPECT_FALSE(Settings::Read(Command::kAgentList, {}).ok());
+}
+
 TEST_F(SettingsTest, SaysThatADirectoryIsNotInitialised) {
   const auto settings = Read(Command::kServe, {});
   ASSERT_FALSE(settings.ok());

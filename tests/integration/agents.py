@@ -45,12 +45,12 @@ def install_oidc():
                            check=True, capture_output=True, text=True, timeout=300)
 
 
-def make_tls(directory, name="localhost"):
-    """A self-signed server certificate: (key file, certificate file)."""
+def make_tls(directory):
+    """A self-signed server certificate for this machine: (key file, certificate file)."""
     key, certificate = directory / "tls.key", directory / "tls.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-                    "-addext", f"subjectAltName=DNS:{name}", "-keyout", key, "-out", certificate],
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=here",
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate],
                    check=True, capture_output=True)
     return key, certificate
 
@@ -64,7 +64,7 @@ class Issuer:
         self.directory = directory
         self.key_file, self.ca_file = make_tls(directory)
         self.port = free_port()
-        self.url = f"https://localhost:{self.port}"
+        self.url = f"https://127.0.0.1:{self.port}"
         self.program = None
         self.start()
 
@@ -109,10 +109,8 @@ class World:
     def __init__(self, directory, challenges, issuer, serve=(), init=()):
         self.directory = Path(directory)
         self.issuer = issuer
-        self.admin_port = free_port()
         self.ca = AgentCa(self.directory / "ca", challenges,
-                          init=["--agents-zone", ZONE, "--admin-listen",
-                                f"127.0.0.1:{self.admin_port}", *init], serve=serve)
+                          init=["--agents-zone", ZONE, *init], serve=serve)
         self.ca.start()
         self.add_source("platform", "--format", "jwt", "--issuer", issuer.url, "--jwks",
                         f"{issuer.url}/jwks", "--jwks-ca", issuer.ca_file)

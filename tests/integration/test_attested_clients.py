@@ -203,7 +203,9 @@ def test_grant_makes_an_account_that_may_order_its_agents_name_alone(world, make
     client = make(attested_clients.Certbot, conf)
     binding = ["--eab-kid", grant["kid"], "--eab-hmac-key", grant["hmacKey"]]
     expect_agent(read(client.obtain([name], "p256", *binding)), agent)
-    assert agent in refusal(client, [foreign]), "names the agent that the account is bound to"
+    refusal(client, [foreign])
+    log = (client.directory / "logs/letsencrypt.log").read_text()
+    assert f"the account is bound to agent {agent}" in log
 
 
 def test_suspension_makes_renewal_fail_and_revokes(world, make):

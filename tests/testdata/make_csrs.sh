@@ -115,3 +115,6 @@ request bad_sha1 rsa2048 / "$san" -sha1
 request bad_md5 rsa2048 / "$san" -md5
 request bad_pss_signature rsa2048 / "$san" -sigopt rsa_padding_mode:pss
 request bad_ecdsa_sha1 p256 / "$san" -sha1
+
+# good_tpm.der was made by tpm2-openssl with a key in swtpm (make_tpm.sh): NULL parameters of ECDSA.
+#   openssl req -new -provider tpm2 -provider default -key handle:… -addext "subjectAltName = …"

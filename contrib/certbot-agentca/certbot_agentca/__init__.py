@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import subprocess
+from typing import List
 
 import josepy as jose
 from acme import challenges
@@ -24,11 +25,11 @@ class AgentAttest01Response(challenges.KeyAuthorizationChallengeResponse):
     """{"fmt", "evidence", "chain", "spki", "pop"}, as agentca prints it."""
 
     typ = TYPE
-    fmt = jose.field("fmt", omitempty=True)
-    evidence = jose.field("evidence", omitempty=True)
-    chain = jose.field("chain", omitempty=True)
-    spki = jose.field("spki", omitempty=True)
-    pop = jose.field("pop", omitempty=True)
+    fmt: str = jose.field("fmt", omitempty=True)
+    evidence: str = jose.field("evidence", omitempty=True)
+    chain: List[str] = jose.field("chain", omitempty=True)
+    spki: str = jose.field("spki", omitempty=True)
+    pop: str = jose.field("pop", omitempty=True)
 
 
 @challenges.Challenge.register
@@ -37,7 +38,7 @@ class AgentAttest01(challenges.KeyAuthorizationChallenge):
 
     response_cls = AgentAttest01Response
     typ = response_cls.typ
-    audience = jose.field("audience", omitempty=True)
+    audience: str = jose.field("audience", omitempty=True)
 
     def validation(self, account_key, **unused_kwargs):
         """The base64url form of N = SHA-256(keyAuthorization): what the evidence is bound to."""

@@ -9,7 +9,7 @@ async function main() {
   const [port, key, certificate] = process.argv.slice(2);
   const server = new OAuth2Server(key, certificate);
   await server.issuer.keys.generate('ES256');
-  server.issuer.url = `https://localhost:${port}`;
+  server.issuer.url = `https://127.0.0.1:${port}`;
   server.service.on('beforeTokenSigning', (token, request) => {
     Object.assign(token.payload, JSON.parse(request.body.claims || '{}'));
   });
