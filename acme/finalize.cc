@@ -94,7 +94,7 @@ class OrderJournal final : public ca::Journal {
   }
   Status RecordCertificate(const ca::Certificate& certificate,
                            const ca::IssuerId& issuer) override {
-    return store_.CompleteOrder(order_.id, certificate, issuer);
+    return store_.CompleteOrder(order_.id, certificate, issuer, guard_.agent);
   }
   Progress progress() const { return progress_; }
 

@@ -33,7 +33,7 @@
 //   7. Evidence is used once: its hash and its replay id belong to one authorization or one grant.
 //   8. A grant makes one account.
 //   9. What rests on evidence of an agent (drop, challenge, grant, account of a grant, finalize,
-//      approval, its intent) comes to pass only while the agent is active, read in the same
+//      approval, its intent, certificate) comes to pass only while the agent is active, read in the same
 //      transaction.
 //   10. An order that was approved takes one intent, while it is processing, whatever becomes of it.
 #pragma once

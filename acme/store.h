@@ -150,8 +150,10 @@ class Store {
   virtual Status BeginApproved(const OrderId&, const ca::Ticket&, const FinalizeGuard&,
                                Time now) = 0;
   // processing → valid, together with ca::CertificateStore::RecordCertificate and its errors.
-  // kConflict also when the order is not processing.
-  virtual Status CompleteOrder(const OrderId&, const ca::Certificate&, const ca::IssuerId&) = 0;
+  // kConflict also when the order is not processing; kUnauthorized when its agent, if it has one, is
+  // not active: a suspension either is seen here or finds the certificate.
+  virtual Status CompleteOrder(const OrderId&, const ca::Certificate&, const ca::IssuerId&,
+                               const std::optional<ca::AgentId>& agent) = 0;
   // processing → valid with this certificate, which is recorded, or invalid with this error.
   virtual Status FinishOrder(const OrderId&, const Result<ca::Serial>&) = 0;
   // A human decides, once: kConflict when it is decided or the order is settled, kNotFound when the

@@ -221,13 +221,16 @@ Status MemoryAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticke
 }
 
 Status MemoryAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
-                                      const ca::IssuerId& issuer) {
+                                      const ca::IssuerId& issuer,
+                                      const std::optional<ca::AgentId>& agent) {
   const std::lock_guard lock(mutex_);
   const auto found = orders_.find(id);
   if (found == orders_.end()) return NoSuchOrder();
   acme::Order settled = found->second.order;
   AGENTCA_TRY(SettleOrder(settled, certificate.serial));
   if (IsInUse(certificate.serial)) return CertificateInUse();
+  MemoryLedger ledger(attestations_, agents_);
+  if (agent) AGENTCA_TRY(GuardAgent(*agent, ledger.FindAgent(*agent)));
   AGENTCA_TRY(certificates_.RecordCertificate(certificate, issuer));
   found->second.order = std::move(settled);
   return {};

@@ -33,7 +33,8 @@ class SqliteAcmeStore final : public acme::Store {
   Status BeginApproved(const acme::OrderId& id, const ca::Ticket& ticket,
                        const acme::FinalizeGuard& guard, Time now) override;
   Status CompleteOrder(const acme::OrderId& id, const ca::Certificate& certificate,
-                       const ca::IssuerId& issuer) override;
+                       const ca::IssuerId& issuer,
+                       const std::optional<ca::AgentId>& agent) override;
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override;
   Status DecideApproval(const acme::OrderId& id, acme::Decision decision, const std::string& by,
                         const std::string& reason, Time now) override;

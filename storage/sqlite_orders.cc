@@ -217,9 +217,12 @@ Status SqliteAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticke
 }
 
 Status SqliteAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
-                                      const ca::IssuerId& issuer) {
+                                      const ca::IssuerId& issuer,
+                                      const std::optional<ca::AgentId>& agent) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_TRY(Settle(connection, id, certificate.serial));
+    SqliteLedger ledger(connection);
+    if (agent) AGENTCA_TRY(GuardAgent(*agent, ledger.FindAgent(*agent)));
     return AddCertificate(connection, certificate, issuer);
   });
 }

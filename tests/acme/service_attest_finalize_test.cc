@@ -142,11 +142,24 @@ TEST_F(AttestFinalize, ADeactivatedAccountFinalizesNothing) {
   EXPECT_EQ(certificates_.FindByReference(IdOf(order)).error().code, Code::kNotFound);
 }
 
-TEST_F(AttestFinalize, ASuspensionThatRacesTheSignatureRevokesItsResult) {
+TEST_F(AttestFinalize, ASuspensionThatRacesTheSignatureRevokesItsSerial) {
   Enrol();
   const AgentOrder order = ReadyAgentOrder();
   // Between the guard and the certificate: as a suspension from elsewhere would.
   issuer_.signer->OnSign([&] { Set(ca::AgentStatus::kSuspended); });
+  const auto finalized = Finalize(client_, order.url, fakes::MakeCsr(key_, {kName}));
+  EXPECT_EQ(Text(finalized, "status"), "invalid");
+  EXPECT_EQ(ErrorOf(finalized), "unauthorized: the agent acme/planner is suspended");
+  const auto record = certificates_.FindByReference(IdOf(order));
+  EXPECT_EQ(record->state, ca::SerialState::kAbandoned);
+  EXPECT_TRUE(record->revocation.has_value());
+  EXPECT_TRUE(record->der.empty());
+}
+
+TEST_F(AttestFinalize, ASuspensionBeforeTheClientHasTheCertificateRevokesIt) {
+  Enrol();
+  const AgentOrder order = ReadyAgentOrder();
+  faults_.After("CompleteOrder", [&] { Set(ca::AgentStatus::kSuspended); });
   EXPECT_NE(Refused(order).find("\"valid\""), std::string::npos);
   EXPECT_TRUE(IsRevoked(Issued(order)));
   EXPECT_EQ(revocations_, 1);
@@ -179,7 +192,7 @@ TEST_F(AttestFinalize, AKeyThatTheProfileDoesNotAllowLeavesTheOrderReady) {
 TEST_F(AttestFinalize, TheSecondLookInsistsUntilTheRegistryIsBack) {
   Enrol();
   const AgentOrder order = ReadyAgentOrder();
-  issuer_.signer->OnSign([&] {
+  faults_.After("CompleteOrder", [&] {
     Set(ca::AgentStatus::kRetired);
     registry_faults_.Fail("FindAgent", fakes::FailWhen::kBefore);
   });

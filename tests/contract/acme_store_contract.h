@@ -56,7 +56,7 @@ class AcmeStore : public BackendTest {
     return store().BeginFinalize(id, NewTicket(id), {}, at);
   }
   Status Complete(const acme::OrderId& id, const ca::Certificate& certificate) {
-    return store().CompleteOrder(id, certificate, issuer_.issuer->id());
+    return store().CompleteOrder(id, certificate, issuer_.issuer->id(), {});
   }
   // Nothing when the serial was never recorded.
   std::optional<ca::SerialState> StateOf(const ca::Serial& serial) {

@@ -111,6 +111,25 @@ TEST_P(ApprovalStore, FinalizeOfAnOrderThatIsNotReadyAsksForNothing) {
   EXPECT_FALSE(HasIntent(waiting));
 }
 
+TEST_P(ApprovalStore, ACertificateIsRecordedForAnAgentThatIsActiveOnly) {
+  const ca::Agent agent = AddAgent();
+  const acme::OrderId id = PlaceProven(agent);
+  ca::Ticket ticket = NewTicket(id);
+  ASSERT_OK(store().BeginFinalize(id, ticket, GuardOf(agent), now()));
+  const ca::Certificate certificate = issuer_.issuer->Issue(std::move(ticket)).value();
+  const auto complete = [&](const ca::AgentId& whose) {
+    return store().CompleteOrder(id, certificate, issuer_.issuer->id(), whose);
+  };
+  SetStatus(agent, ca::AgentStatus::kSuspended);
+  EXPECT_FAILS(Code::kUnauthorized, complete(agent.id));
+  EXPECT_FAILS(Code::kUnauthorized, complete({"acme", "nobody"}));
+  EXPECT_EQ(StatusOfOrder(id), OrderStatus::kProcessing);
+  EXPECT_TRUE(HasIntent(id));
+  SetStatus(agent, ca::AgentStatus::kActive);
+  EXPECT_OK(complete(agent.id));
+  EXPECT_EQ(StateOf(certificate.serial), ca::SerialState::kIssued);
+}
+
 // ---- Approval ----------------------------------------------------------------------------------
 
 TEST_P(ApprovalStore, AnOrderThatAsksIsProcessingUntilItIsFinished) {

@@ -200,9 +200,10 @@ class FaultyStore final : public acme::Store {
                      [&] { return inner_.BeginApproved(id, ticket, guard, now); });
   }
   Status CompleteOrder(const acme::OrderId& id, const ca::Certificate& certificate,
-                       const ca::IssuerId& issuer) override {
+                       const ca::IssuerId& issuer,
+                       const std::optional<ca::AgentId>& agent) override {
     return plan_.Run("CompleteOrder",
-                     [&] { return inner_.CompleteOrder(id, certificate, issuer); });
+                     [&] { return inner_.CompleteOrder(id, certificate, issuer, agent); });
   }
   Status FinishOrder(const acme::OrderId& id, const Result<ca::Serial>& outcome) override {
     return plan_.Run("FinishOrder", [&] { return inner_.FinishOrder(id, outcome); });
