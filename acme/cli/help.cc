@@ -36,7 +36,7 @@ std::string HelpText(const Option& option) {
 std::string Overview() {
   std::string out =
       "agentca - a private certificate authority for AI agents\n\n"
-      "usage: agentca COMMAND [OPTION ...]\n\n";
+      "usage: agentca COMMAND [--dir DIR] [OPTION ...]\n\n";
   for (const CommandInfo& info : CommandTable()) {
     std::string words(info.words);
     if (!info.positional.empty()) words.append(" ").append(info.positional);
