@@ -2,6 +2,8 @@
 #include <openssl/pem.h>
 #include <sys/stat.h>
 
+#include <mutex>
+
 #include "acme/http/tls_state.h"
 #include "tests/acme/edge_fixture.h"
 #include "tests/fakes/command.h"
@@ -77,12 +79,15 @@ class EdgeClientCertificate : public ::testing::Test {
 TEST_F(EdgeClientCertificate, HandsTheVerifiedLeafToTheHandler) {
   const auto certificate = MakeCertificate(Client());
   Write("client", certificate, client_);
+  std::mutex mutex;  // guards seen
   Bytes seen;
   TestServer server(Options(), [&](const Request& request) {
+    const std::lock_guard lock(mutex);
     seen = request.peer_certificate;
     return Echo(request);
   });
   EXPECT_TRUE(LetsIn(server, With("client")));
+  const std::lock_guard lock(mutex);
   EXPECT_EQ(seen, certificate.der);
 }
 
