@@ -245,7 +245,10 @@ def test_a_server_of_another_ca_is_not_believed(ca, bob, tmp_path, challenges):
     assert done.returncode == 1 and "not of the CA" in done.stderr, done.stderr
 
 
-def test_the_audit_log_holds_every_change(ca):
+def test_the_audit_log_holds_every_change(ca, bob):
+    add(ca, "acme/audited")
+    ca.cli("agent", "change", "acme/audited", "--purpose", "leaves a trace")
+    ca.cli("agent", "suspend", "acme/audited")
     by = {event["event"] for event in audit(ca) if event.get("by") == "admin init"}
     assert {"agent-add", "agent-change", "agent-suspend", "source-put", "admin-add"} <= by
     assert ca.cli("audit", "verify").returncode == 0
