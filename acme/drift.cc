@@ -8,7 +8,6 @@ namespace agentca::acme {
 namespace {
 
 constexpr size_t kLookBack = 8;  // rows, newest first
-constexpr int kHardware = 4;     // level from which a key is expected to stay
 
 std::string Text(const ca::Component& component) {
   return component.hash_algorithm + ":" + ToHex(component.digest);
@@ -74,12 +73,10 @@ Result<std::string> SourceOf(const Context& context, const ca::AgentId& agent,
 
 Result<std::optional<Appearance>> AppearanceOf(const Context& context, const ca::AgentId& agent,
                                                const Bytes& der) {
-  AGENTCA_ASSIGN(const ca::Certificate certificate, ca::Certificate::Parse(der));
   AGENTCA_ASSIGN(auto identity, ca::AgentIdentityOf(der, context.agents->parts.arc));
   if (!identity) return std::optional<Appearance>();
   Appearance out;
   out.identity = *std::move(identity);
-  out.key = certificate.key.spki_sha256();
   AGENTCA_ASSIGN(out.source, SourceOf(context, agent, out.identity.attestation.evidence_hash));
   return std::optional<Appearance>(std::move(out));
 }
@@ -134,9 +131,6 @@ std::vector<std::string> Differences(const Appearance& before, const Appearance&
   if (was.key_bound && !is.key_bound)
     out.emplace_back("the key is no longer bound by the evidence");
   CompareComponents(out, before.identity.components, after.identity.components);
-  if (before.key == after.key && is.level < kHardware) {
-    out.emplace_back("the key is that of the certificate before");
-  }
   return out;
 }
 

@@ -14,7 +14,6 @@ namespace agentca::acme {
 struct Appearance {
   ca::AgentIdentity identity;
   std::string source;  // of the evidence; "" : not known any more
-  Sha256Digest key{};  // PublicKey::spki_sha256
 };
 // In words, one entry a difference; empty: none.
 std::vector<std::string> Differences(const Appearance& before, const Appearance& after);
