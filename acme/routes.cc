@@ -12,6 +12,7 @@
 #include "acme/grant.h"
 #include "acme/key_change.h"
 #include "acme/order.h"
+#include "acme/path_pattern.h"
 #include "acme/problem.h"
 #include "acme/revocation.h"
 
@@ -77,38 +78,13 @@ bool LooksQuickly(SignedHandler handler) {
 constexpr std::string_view kDirectoryPath = kRoutes[0].path;
 constexpr std::string_view kNoncePath = kRoutes[1].path;
 
-// The segment at the front of `path`, which is then shortened by it and the "/" before it.
-std::string_view TakeSegment(std::string_view& path) {
-  path.remove_prefix(1);
-  const std::string_view segment = path.substr(0, path.find('/'));
-  path.remove_prefix(segment.size());
-  return segment;
-}
-
-// The variable parts of `path`, or nullopt when it is not of the route.
-std::optional<std::vector<std::string>> Match(const Route& route, std::string_view path) {
-  std::vector<std::string> ids;
-  std::string_view pattern = route.path;
-  while (!pattern.empty() && path.starts_with('/')) {
-    const std::string_view expected = TakeSegment(pattern);
-    const std::string_view segment = TakeSegment(path);
-    if (expected == "*" && !segment.empty()) {
-      ids.emplace_back(segment);
-    } else if (expected != segment) {
-      return std::nullopt;
-    }
-  }
-  if (!pattern.empty() || !path.empty()) return std::nullopt;
-  return ids;
-}
-
 struct Found {
   const Route* route;
   std::vector<std::string> ids;
 };
 std::optional<Found> FindRoute(std::string_view path) {
   for (const Route& route : kRoutes) {
-    if (auto ids = Match(route, path)) return Found{&route, *std::move(ids)};
+    if (auto ids = MatchPath(route.path, path)) return Found{&route, *std::move(ids)};
   }
   return std::nullopt;
 }

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "acme/admin/handlers.h"
+#include "acme/path_pattern.h"
 
 namespace agentca::acme::admin {
 namespace {
@@ -37,28 +38,6 @@ constexpr std::array kRoutes{
     Route{"POST", "/admins", kAdmin, HandleAdminAdd},
 };
 
-// The segment at the front of `path`, which is then shortened by it and the "/" before it.
-std::string_view TakeSegment(std::string_view& path) {
-  path.remove_prefix(1);
-  const std::string_view segment = path.substr(0, path.find('/'));
-  path.remove_prefix(segment.size());
-  return segment;
-}
-
-bool Matches(std::string_view pattern, std::string_view path, std::vector<std::string>& ids) {
-  ids.clear();
-  while (!pattern.empty() && path.starts_with('/')) {
-    const std::string_view expected = TakeSegment(pattern);
-    const std::string_view segment = TakeSegment(path);
-    if (expected == "*" && !segment.empty()) {
-      ids.emplace_back(segment);
-    } else if (expected != segment) {
-      return false;
-    }
-  }
-  return pattern.empty() && path.empty();
-}
-
 }  // namespace
 
 std::span<const Route> Routes() { return kRoutes; }
@@ -71,8 +50,12 @@ Result<const Route*> FindRoute(std::string_view method, std::string_view path,
   if (method == "HEAD") method = "GET";
   std::string allowed;
   for (const Route& route : kRoutes) {
-    if (!Matches(route.path, path, ids)) continue;
-    if (route.method == method) return &route;
+    auto matched = MatchPath(route.path, path);
+    if (!matched) continue;
+    if (route.method == method) {
+      ids = *std::move(matched);
+      return &route;
+    }
     allowed.append(allowed.empty() ? "" : ", ").append(route.method);
   }
   if (allowed.empty()) return none;
