@@ -5,7 +5,8 @@
 
 namespace agentca::storage {
 
-Result<std::unique_ptr<Backend>> Open(std::string_view uri, OpenMode mode) {
+Result<std::unique_ptr<Backend>> Open(std::string_view uri, OpenMode mode,
+                                      const ca::NodeId& node) {
   constexpr std::string_view kSqlite = "sqlite:";
   if (uri == "memory:") return MakeMemoryBackend();
   if (uri.starts_with(kSqlite) && uri.size() > kSqlite.size() &&

@@ -20,6 +20,7 @@ Error Replayed() { return {Code::kBadAttestation, "replayed: this evidence was u
 Error IdInUse() { return {Code::kConflict, "an object with this id exists"}; }
 Error CertificateInUse() { return {Code::kConflict, "the certificate belongs to another order"}; }
 Error UnknownCursor() { return {Code::kMalformed, "no such page"}; }
+Error NoSuchDocument() { return {Code::kNotFound, "no such document"}; }
 Error NoSuchCertificate() { return {Code::kNotFound, "no such certificate"}; }
 Error KeyCompromised() {
   return {Code::kBadPublicKey, "the public key was compromised: a certificate for it was revoked"};
@@ -157,6 +158,21 @@ Status StartFinalizing(acme::OrderView& view, acme::AccountStatus account, Time 
 
 bool AwaitsSettlement(const Order& order) {
   return order.finalizing && !order.certificate && !order.error;
+}
+
+bool AwaitsHuman(const Order& order, Time now) {
+  return AwaitsSettlement(order) && order.approval &&
+         order.approval->decision == acme::Decision::kWaiting && now < order.expires_at;
+}
+
+Status GuardWorker(const std::optional<std::string>& worker, std::string_view self) {
+  if (!worker || *worker == self) return {};
+  return Error{Code::kConflict, "another node has taken this up"};
+}
+
+Status GuardReplacement(int64_t present, int64_t replaces, int64_t next) {
+  if (present == replaces && next > present) return {};
+  return Error{Code::kConflict, "version " + std::to_string(present) + " of the document is there"};
 }
 
 Status SettleOrder(Order& order, const Result<ca::Serial>& outcome) {

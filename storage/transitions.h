@@ -2,6 +2,10 @@
 // came out, all inside one of its transactions. See the machines drawn in acme/order_state.h.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "acme/model.h"
 #include "acme/order_state.h"
 #include "acme/store.h"
@@ -26,6 +30,12 @@ Status Decide(acme::Order& order, acme::Decision decision, const std::string& by
 
 bool AwaitsValidation(const acme::Authorization& authorization);
 bool AwaitsSettlement(const acme::Order& order);
+// Processing, but nobody has anything to do before a human has decided or time is up.
+bool AwaitsHuman(const acme::Order& order, Time now);
+// May `self` go on with an attempt or order that is the work of `worker`, if of anybody?
+Status GuardWorker(const std::optional<std::string>& worker, std::string_view self);
+// Of shared documents, by their versions.
+Status GuardReplacement(int64_t present, int64_t replaces, int64_t next);
 // An order's identifier without "*.", and whether it had one: what an authorization is for.
 struct Scope {
   acme::Identifier base;
@@ -66,6 +76,7 @@ Error IdInUse();
 Error CertificateInUse();
 Error UnknownCursor();
 Error NoSuchCertificate();
+Error NoSuchDocument();
 Error SerialReused();
 Error KeyCompromised();
 
