@@ -64,8 +64,9 @@ struct PendingValidation {
 // the transition refused (the caller re-reads and reports what is there).
 //
 // An attempt or order that is processing is the work of the process that began or claimed it, and
-// nobody's where that is said. RecordRetry, FinishChallenge, BeginApproved, CompleteOrder and
-// FinishOrder by another process are refused (kConflict): it has lost that work to a claim.
+// nobody's where that is said. RecordRetry, FinishChallenge, CompleteOrder and FinishOrder by another
+// process are refused (kConflict), and so is BeginApproved (kOrderNotReady): it has lost that work
+// to a claim.
 class Store {
  public:
   virtual ~Store() = default;
@@ -151,7 +152,8 @@ class Store {
   // ready → processing under the same guard, without an intent: a human is asked first. Nobody's
   // work.
   virtual Status AskApproval(const OrderId&, const Approval&, const FinalizeGuard&, Time now) = 0;
-  // The intent of an order that was asked for and granted, exactly once, under the same guard.
+  // The intent of an order that was asked for and granted, exactly once, under the same guard. Makes
+  // it this process's work.
   // kOrderNotReady when it is not granted, is settled, or has had an intent, whatever became of
   // that; kUnauthorized also when it expired before `now`.
   virtual Status BeginApproved(const OrderId&, const ca::Ticket&, const FinalizeGuard&,
