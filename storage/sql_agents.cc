@@ -1,4 +1,4 @@
-#include "storage/sqlite_agents.h"
+#include "storage/sql_agents.h"
 
 #include "storage/agent_codec.h"
 #include "storage/codec.h"
@@ -132,7 +132,7 @@ Result<Agent> AdmitWithin(Connection& connection, const Agent& agent, const Chan
   return Keep(connection, StartAgent(agent, true, change), change);
 }
 
-Result<Agent> SqliteAgents::AddAgent(const Agent& agent, const Change& change) {
+Result<Agent> SqlAgents::AddAgent(const Agent& agent, const Change& change) {
   return database_.Write([&](Connection& connection) -> Result<Agent> {
     AGENTCA_ASSIGN(AgentStep step, StartAgent(agent, false, change));
     AGENTCA_ASSIGN(const bool exists, Exists(connection, agent.id));
@@ -141,30 +141,30 @@ Result<Agent> SqliteAgents::AddAgent(const Agent& agent, const Change& change) {
   });
 }
 
-Result<Agent> SqliteAgents::AdmitAgent(const Agent& agent, const Change& change) {
+Result<Agent> SqlAgents::AdmitAgent(const Agent& agent, const Change& change) {
   return database_.Write(
       [&](Connection& connection) { return AdmitWithin(connection, agent, change); });
 }
 
-Result<Agent> SqliteAgents::FindAgent(const AgentId& id) {
+Result<Agent> SqlAgents::FindAgent(const AgentId& id) {
   return database_.Read([&](Connection& connection) { return LoadAgent(connection, id); });
 }
 
-Result<std::vector<Agent>> SqliteAgents::ListAgents(const ca::AgentFilter& filter) {
+Result<std::vector<Agent>> SqlAgents::ListAgents(const ca::AgentFilter& filter) {
   AGENTCA_ASSIGN(const AgentId after, AgentCursor(filter.after));
   return database_.Read([&](Connection& connection) {
     return filter.tenant ? ListTenant(connection, after, filter) : List(connection, after, filter);
   });
 }
 
-Result<Agent> SqliteAgents::ChangeAgent(const Agent& agent, const Change& change) {
+Result<Agent> SqlAgents::ChangeAgent(const Agent& agent, const Change& change) {
   return database_.Write([&](Connection& connection) -> Result<Agent> {
     AGENTCA_ASSIGN(const Agent stored, LoadAgent(connection, agent.id));
     return Keep(connection, ChangedAgent(stored, agent, change), change);
   });
 }
 
-Result<Agent> SqliteAgents::SetAgentStatus(const AgentId& id, AgentStatus status,
+Result<Agent> SqlAgents::SetAgentStatus(const AgentId& id, AgentStatus status,
                                            const std::string& reason, const Change& change) {
   return database_.Write([&](Connection& connection) -> Result<Agent> {
     AGENTCA_ASSIGN(const Agent stored, LoadAgent(connection, id));
@@ -172,7 +172,7 @@ Result<Agent> SqliteAgents::SetAgentStatus(const AgentId& id, AgentStatus status
   });
 }
 
-Status SqliteAgents::NoteAgentEvent(const AgentId& id, const std::string& what,
+Status SqlAgents::NoteAgentEvent(const AgentId& id, const std::string& what,
                                     const std::string& detail, const Change& change) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const bool exists, Exists(connection, id));
