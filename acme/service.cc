@@ -20,6 +20,9 @@ constexpr milliseconds kFirstPause{1'000};  // of orders that a human has decide
 constexpr milliseconds kLongestPause{30'000};
 // Of a dead node's work, in one transaction: the others shall have their share.
 constexpr size_t kTakenAtOnce = 256;
+// Once in so many rounds this process looks for work of its own that it does not know of. There is
+// none, unless a store took in what it reported as failed and then called a repetition of it old.
+constexpr unsigned kRoundsUntilOwn = 10;
 
 }  // namespace
 
@@ -52,9 +55,10 @@ class Service::Core {
     return orders.ok() ? validations : orders;
   }
 
-  // What a claim that failed may have taken is this process's, and nobody's but its.
+  // What a claim that failed may have taken is this process's work, and will be nobody else's.
   Status TakeOverMore() {
-    const Status status = unsure_.exchange(false)
+    const bool own = ++rounds_ % kRoundsUntilOwn == 0;
+    const Status status = unsure_.exchange(false) || own
                               ? TakeOver(ca::WorkScope::kOwnAndDead, SIZE_MAX)
                               : TakeOver(ca::WorkScope::kDead, kTakenAtOnce);
     if (!status.ok()) unsure_ = true;
@@ -145,6 +149,7 @@ class Service::Core {
   ValidationQueue validations_;
   Context context_;
   Router router_;
+  unsigned rounds_ = 0;              // TakeOverMore's alone
   std::atomic<bool> unsure_{false};  // a claim failed and may have taken something
   TaskQueue decisions_{1};  // last: its thread uses the rest
 };

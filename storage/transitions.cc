@@ -16,6 +16,7 @@ Error NoSuchAuthorization() { return {Code::kNotFound, "no such authorization"};
 Error NoSuchGrant() { return {Code::kNotFound, "no such grant"}; }
 Error NoSuchApproval() { return {Code::kNotFound, "the order asks for no approval"}; }
 Error BegunBefore() { return {Code::kOrderNotReady, "the issuance was begun before"}; }
+Error TakenUp() { return {Code::kConflict, "another node has taken this up"}; }
 Error Replayed() { return {Code::kBadAttestation, "replayed: this evidence was used before"}; }
 Error IdInUse() { return {Code::kConflict, "an object with this id exists"}; }
 Error CertificateInUse() { return {Code::kConflict, "the certificate belongs to another order"}; }
@@ -163,11 +164,6 @@ bool AwaitsSettlement(const Order& order) {
 bool AwaitsHuman(const Order& order, Time now) {
   return AwaitsSettlement(order) && order.approval &&
          order.approval->decision == acme::Decision::kWaiting && now < order.expires_at;
-}
-
-Status GuardWorker(const std::optional<std::string>& worker, std::string_view self) {
-  if (!worker || *worker == self) return {};
-  return Error{Code::kConflict, "another node has taken this up"};
 }
 
 Status GuardReplacement(int64_t present, int64_t replaces, int64_t next) {

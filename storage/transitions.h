@@ -2,10 +2,6 @@
 // came out, all inside one of its transactions. See the machines drawn in acme/order_state.h.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <string_view>
-
 #include "acme/model.h"
 #include "acme/order_state.h"
 #include "acme/store.h"
@@ -32,8 +28,6 @@ bool AwaitsValidation(const acme::Authorization& authorization);
 bool AwaitsSettlement(const acme::Order& order);
 // Processing, but nobody has anything to do before a human has decided or time is up.
 bool AwaitsHuman(const acme::Order& order, Time now);
-// May `self` go on with an attempt or order that is the work of `worker`, if of anybody?
-Status GuardWorker(const std::optional<std::string>& worker, std::string_view self);
 // Of shared documents, by their versions.
 Status GuardReplacement(int64_t present, int64_t replaces, int64_t next);
 // An order's identifier without "*.", and whether it had one: what an authorization is for.
@@ -70,6 +64,7 @@ Error NoSuchAuthorization();
 Error NoSuchGrant();
 Error NoSuchApproval();
 Error BegunBefore();
+Error TakenUp();
 Error Replayed();
 Error KeyInUse(const acme::AccountId& holder);
 Error IdInUse();
