@@ -69,13 +69,13 @@ Result<PostgresDatabase::Lease> PostgresDatabase::Borrow() {
   const auto may_connect = [this] {
     return open_ < options_.max_connections && steady_clock::now() >= no_connect_before_;
   };
-  if (open_ == 0 && !may_connect()) return Away();
+  if (open_ == 0 && !may_connect()) return connect_failure_;
   const auto until = steady_clock::now() + options_.patience;
   while (idle_.empty() && !may_connect()) {
     const auto wake = steady_clock::now() < no_connect_before_ ? std::min(until, no_connect_before_)
                                                                : until;
     returned_.wait_until(lock, wake);
-    if (open_ == 0 && !may_connect()) return Away();
+    if (open_ == 0 && !may_connect()) return connect_failure_;
     if (steady_clock::now() >= until) return Error{Code::kUnavailable, "the database is busy"};
   }
   if (!idle_.empty()) {
@@ -94,6 +94,7 @@ Result<PostgresDatabase::Lease> PostgresDatabase::Borrow() {
   --open_;
   connect_pause_ = std::clamp(connect_pause_ * 2, kFirstConnectPause, kLongestConnectPause);
   no_connect_before_ = steady_clock::now() + connect_pause_;
+  connect_failure_ = connection.error();
   returned_.notify_one();
   return std::move(connection).error();
 }

@@ -71,6 +71,7 @@ class PostgresDatabase final : public Database {
   size_t open_ = 0;                                        // idle or in use
   std::chrono::steady_clock::time_point no_connect_before_{};
   std::chrono::milliseconds connect_pause_{0};
+  Error connect_failure_;  // why one waits until then
   std::atomic<bool> failed_{false};                        // the last write, for want of a database
 };
 

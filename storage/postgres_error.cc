@@ -13,14 +13,17 @@ struct Row {
 Error Unavailable(const char* detail) { return {Code::kUnavailable, detail}; }
 
 // PostgreSQL's manual, appendix A. The first prefix that fits.
-const std::array<Row, 21>& Table() {
-  static const std::array<Row, 21> table{{
+const std::array<Row, 22>& Table() {
+  static const std::array<Row, 22> table{{
       {"40001", {.error = Unavailable("the database is busy"), .collision = true}},
       {"40P01", {.error = Unavailable("the database is busy"), .collision = true}},
       {"23505", {.error = {Code::kConflict, "an object with this key exists"}, .duplicate = true}},
       {"23P01", {.error = {Code::kConflict, "an object with this key exists"}, .duplicate = true}},
       {"23503", {.error = {Code::kConflict, "an object that is needed or in use"}, .duplicate = true}},
       {"23", {.error = {Code::kConflict, "an object with this key exists"}}},
+      // "cached plan must not change result type": a newer node has migrated. A new connection
+      // prepares anew.
+      {"0A000", {.error = Unavailable("the database was changed"), .useless = true}},
       {"25006", {.error = Unavailable("the database cannot be written"), .useless = true}},
       {"53100", {.error = Unavailable("the database cannot grow")}},
       {"53", {.error = Unavailable("the database has no room")}},
