@@ -307,6 +307,7 @@ TEST_P(PostgresCommit, AVerbIsUnavailableWhenNothingCanBeAsked) {
   const int before = proxy_->requests();
   EXPECT_TRUE(IsOk(whole.run()));
   const int commit = proxy_->requests() - before;
+  RecordProperty("round_trips", commit);
   for (const Cut how : {Cut::kBefore, Cut::kSent, Cut::kAnswered}) {
     SCOPED_TRACE(static_cast<int>(how));
     EXPECT_TRUE(IsOk(GetParam().make(flows_, *node_).run()));

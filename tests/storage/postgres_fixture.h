@@ -60,7 +60,7 @@ struct Flows {
   }
   const ca::IssuerId& issuer_id() const { return issuer.issuer->id(); }
 
-  fakes::AcmeObjects make;
+  fakes::AcmeObjects make{static_cast<uint64_t>(NewRowId())};  // other ids than in other tests
   const ca::PublicKey key = fakes::NewPublicKey();
   const fakes::TestIssuer issuer = fakes::MakeIssuer();
 };

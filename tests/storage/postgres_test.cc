@@ -125,7 +125,8 @@ TEST(JudgeSqlState, TellsWhatMayBeTriedAgain) {
 }
 
 TEST(JudgeSqlState, TellsWhichConnectionsAreOfNoUse) {
-  for (const char* state : {"", "08006", "57P01", "57P02", "57P03", "57P05", "28P01", "3D000", "25006"})
+  for (const char* state : {"", "08006", "57P01", "57P02", "57P03", "57P05", "28P01", "3D000", "25006",
+                            "0A000"})
     EXPECT_TRUE(JudgeSqlState(state).useless) << state;
   for (const char* state : {"57014", "55P03", "53100", "53200", "53300", "42501", "58030"}) {
     EXPECT_FALSE(JudgeSqlState(state).useless) << state;
