@@ -95,6 +95,7 @@ Status Authority::Ready() {
   if (!keys_->Healthy()) return Error{Code::kUnavailable, "signer"};
   if (!backend_->acme().CheckHealth().ok()) return Error{Code::kUnavailable, "store"};
   const Time now = clock_.Now();
+  if (!audit_->Check(now).ok()) return Error{Code::kUnavailable, "audit log"};
   for (const auto* publisher : {&*root_crl_, &*issuing_crl_}) {
     const auto crl = publisher->current();
     if (!crl || RemainingLife(crl->summary.this_update, crl->summary.next_update, now) < kFailBelow)
