@@ -1,6 +1,7 @@
 #include "storage/open.h"
 
 #include "storage/memory.h"
+#include "storage/postgres.h"
 #include "storage/sqlite.h"
 
 namespace agentca::storage {
@@ -12,8 +13,10 @@ Result<std::unique_ptr<Backend>> Open(std::string_view uri, OpenMode mode) {
       uri.find('\0') == std::string_view::npos) {
     return OpenSqlite(std::filesystem::path(uri.substr(kSqlite.size())), mode);
   }
+  if (uri.starts_with("postgresql://") || uri.starts_with("postgres://"))
+    return OpenPostgres(uri, mode);
   return Error{Code::kMalformed,
-               "storage \"" + std::string(uri) + "\" is not of the form sqlite:FILE or memory:"};
+               "storage \"" + std::string(uri) + "\" is not of the form sqlite:FILE, postgresql://USER@HOST/DATABASE or memory:"};
 }
 
 }  // namespace agentca::storage

@@ -24,7 +24,7 @@ class Backend {
 
 enum class OpenMode : uint8_t { kCreate, kExisting };  // kExisting: kNotFound when there is none
 
-// "sqlite:/path/to/file" or "memory:". Runs migrations up to this program's schema; refuses a newer
+// "sqlite:/path/to/file", "postgresql://user@host/database" or "memory:". Runs migrations up to this program's schema; refuses a newer
 // one (kConflict), a read-only or damaged file (kUnavailable, kInternal), an unknown scheme
 // (kMalformed).
 Result<std::unique_ptr<Backend>> Open(std::string_view uri, OpenMode mode);

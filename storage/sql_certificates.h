@@ -1,14 +1,14 @@
-// ca::CertificateStore on SQLite.
+// ca::CertificateStore in SQL.
 #pragma once
 
 #include "ca/certificate_store.h"
-#include "storage/sqlite_database.h"
+#include "storage/sql.h"
 
 namespace agentca::storage {
 
-class SqliteCertificateStore final : public ca::CertificateStore {
+class SqlCertificateStore final : public ca::CertificateStore {
  public:
-  explicit SqliteCertificateStore(SqliteDatabase& database) : database_(database) {}
+  explicit SqlCertificateStore(Database& database) : database_(database) {}
 
   Status RecordIntent(const ca::Ticket& ticket, Time now) override;
   Status RecordCertificate(const ca::Certificate& certificate, const ca::IssuerId& issuer) override;
@@ -19,7 +19,7 @@ class SqliteCertificateStore final : public ca::CertificateStore {
   Result<ca::KeyHistory> HistoryOf(const Sha256Digest& key) override;
   Result<ca::CertStatus> StatusOf(const ca::IssuerId& issuer, const ca::Serial& serial) override;
 
-  // In sqlite_certificate_listing.cc.
+  // In sql_certificate_listing.cc.
   Result<std::vector<ca::CertificateRecord>> ListIntents(Time before) override;
   Result<ca::CertificateRecord> Find(const ca::IssuerId& issuer, const ca::Serial& serial) override;
   Result<ca::CertificateRecord> FindByReference(std::string_view reference) override;
@@ -30,7 +30,7 @@ class SqliteCertificateStore final : public ca::CertificateStore {
   Result<int64_t> LastRevocationSequence() override;
 
  private:
-  SqliteDatabase& database_;
+  Database& database_;
 };
 
 // RecordIntent and RecordCertificate within a transaction of the caller's.

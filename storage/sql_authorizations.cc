@@ -1,7 +1,7 @@
 #include "storage/attestation_codec.h"
 #include "storage/codec.h"
-#include "storage/sqlite_acme.h"
-#include "storage/sqlite_acme_rows.h"
+#include "storage/sql_acme.h"
+#include "storage/sql_acme_rows.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -157,11 +157,11 @@ Result<std::vector<Authorization>> LoadAuthorizations(Connection& connection,
   return all;
 }
 
-Result<Authorization> SqliteAcmeStore::FindAuthorization(const AuthorizationId& id) {
+Result<Authorization> SqlAcmeStore::FindAuthorization(const AuthorizationId& id) {
   return database_.Read([&](Connection& connection) { return LoadAuthorization(connection, id); });
 }
 
-Result<acme::Store::Started> SqliteAcmeStore::BeginChallenge(const AuthorizationId& id,
+Result<acme::Store::Started> SqlAcmeStore::BeginChallenge(const AuthorizationId& id,
                                                              acme::ChallengeType type,
                                                              std::string_view payload, Time now) {
   return database_.Write([&](Connection& connection) -> Result<Started> {
@@ -172,7 +172,7 @@ Result<acme::Store::Started> SqliteAcmeStore::BeginChallenge(const Authorization
   });
 }
 
-Status SqliteAcmeStore::RecordRetry(const AuthorizationId& id, const Error& error) {
+Status SqlAcmeStore::RecordRetry(const AuthorizationId& id, const Error& error) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
     AGENTCA_TRY(NoteRetry(authorization, error));
@@ -180,12 +180,12 @@ Status SqliteAcmeStore::RecordRetry(const AuthorizationId& id, const Error& erro
   });
 }
 
-Status SqliteAcmeStore::FinishChallenge(const AuthorizationId& id,
+Status SqlAcmeStore::FinishChallenge(const AuthorizationId& id,
                                         const Result<acme::Proof>& outcome, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
     const bool dropped = authorization.attestation.has_value();
-    SqliteLedger ledger(connection);
+    SqlLedger ledger(connection);
     AGENTCA_TRY(storage::FinishChallenge(ledger, authorization, outcome, now));
     if (!dropped && authorization.attestation) {
       AGENTCA_TRY(SaveAttestation(connection, authorization));
@@ -194,17 +194,17 @@ Status SqliteAcmeStore::FinishChallenge(const AuthorizationId& id,
   });
 }
 
-Status SqliteAcmeStore::RecordDrop(const AuthorizationId& id, const acme::Attestation& attestation,
+Status SqlAcmeStore::RecordDrop(const AuthorizationId& id, const acme::Attestation& attestation,
                                    Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
-    SqliteLedger ledger(connection);
+    SqlLedger ledger(connection);
     AGENTCA_TRY(storage::RecordDrop(ledger, authorization, attestation, now));
     return SaveAttestation(connection, authorization);
   });
 }
 
-Result<acme::PendingValidation> SqliteAcmeStore::FindByDropKey(const acme::Identifier& identifier,
+Result<acme::PendingValidation> SqlAcmeStore::FindByDropKey(const acme::Identifier& identifier,
                                                                const Sha256Digest& nonce) {
   return database_.ReadSnapshot([&](Connection& connection) -> Result<acme::PendingValidation> {
     Query row(connection, kByDropHint, HintOf(nonce), ToText(identifier));
@@ -218,7 +218,7 @@ Result<acme::PendingValidation> SqliteAcmeStore::FindByDropKey(const acme::Ident
   });
 }
 
-Result<Authorization> SqliteAcmeStore::DeactivateAuthorization(const AuthorizationId& id,
+Result<Authorization> SqlAcmeStore::DeactivateAuthorization(const AuthorizationId& id,
                                                                Time now) {
   return database_.Write([&](Connection& connection) -> Result<Authorization> {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
@@ -233,7 +233,7 @@ Result<Authorization> SqliteAcmeStore::DeactivateAuthorization(const Authorizati
   });
 }
 
-Result<std::vector<acme::PendingValidation>> SqliteAcmeStore::ListProcessingChallenges() {
+Result<std::vector<acme::PendingValidation>> SqlAcmeStore::ListProcessingChallenges() {
   using Pending = std::vector<acme::PendingValidation>;
   return database_.ReadSnapshot([&](Connection& connection) -> Result<Pending> {
     Pending pending;
@@ -247,7 +247,7 @@ Result<std::vector<acme::PendingValidation>> SqliteAcmeStore::ListProcessingChal
   });
 }
 
-Result<bool> SqliteAcmeStore::HoldsAuthorizations(const acme::AccountId& id,
+Result<bool> SqlAcmeStore::HoldsAuthorizations(const acme::AccountId& id,
                                                   const std::vector<acme::Identifier>& identifiers,
                                                   Time now) {
   return database_.ReadSnapshot([&](Connection& connection) -> Result<bool> {

@@ -1,7 +1,7 @@
 #include "storage/codec.h"
-#include "storage/sqlite_acme.h"
-#include "storage/sqlite_acme_rows.h"
-#include "storage/sqlite_certificates.h"
+#include "storage/sql_acme.h"
+#include "storage/sql_acme_rows.h"
+#include "storage/sql_certificates.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -23,7 +23,7 @@ constexpr const char* kByCertificate = "SELECT id FROM acme_order WHERE certific
 constexpr const char* kByAccount =
     "SELECT id FROM acme_order WHERE account = ?1 AND (created_at, id) < (?2, ?3) "
     "AND error IS NULL AND (finalizing = 1 OR expires_at > ?4) "
-    "ORDER BY created_at DESC, id DESC";
+    "ORDER BY created_at DESC, id DESC LIMIT ?5";
 constexpr const char* kCursor = "SELECT created_at FROM acme_order WHERE id = ? AND account = ?";
 constexpr const char* kSettle = "UPDATE acme_order SET certificate = ?, error = ? WHERE id = ?";
 
@@ -68,7 +68,7 @@ Status CheckReady(Connection& connection, const OrderId& id, const acme::Finaliz
   const acme::AccountStatus account = row.account;
   AGENTCA_ASSIGN(OrderView view, LoadView(connection, std::move(row)));
   AGENTCA_TRY(StartFinalizing(view, account, now));
-  SqliteLedger ledger(connection);
+  SqlLedger ledger(connection);
   return CheckGuard(ledger, view, guard);
 }
 
@@ -134,7 +134,7 @@ Result<OrderRow> LoadOrderRow(Connection& connection, const OrderId& id) {
   return OrderRow{std::move(order), std::move(ids), account};
 }
 
-Result<OrderView> SqliteAcmeStore::CreateOrder(const acme::NewOrder& request) {
+Result<OrderView> SqlAcmeStore::CreateOrder(const acme::NewOrder& request) {
   return database_.Write([&](Connection& connection) -> Result<OrderView> {
     AGENTCA_ASSIGN(const auto account, AccountStatusOf(connection, request.order.account_id));
     AGENTCA_TRY(GuardAccountChange(account));
@@ -146,11 +146,11 @@ Result<OrderView> SqliteAcmeStore::CreateOrder(const acme::NewOrder& request) {
   });
 }
 
-Result<OrderView> SqliteAcmeStore::FindOrder(const OrderId& id) {
+Result<OrderView> SqlAcmeStore::FindOrder(const OrderId& id) {
   return database_.ReadSnapshot([&](Connection& connection) { return LoadOrder(connection, id); });
 }
 
-Result<OrderView> SqliteAcmeStore::FindOrderByCertificate(const ca::Serial& serial) {
+Result<OrderView> SqlAcmeStore::FindOrderByCertificate(const ca::Serial& serial) {
   return database_.ReadSnapshot([&](Connection& connection) -> Result<OrderView> {
     Query row(connection, kByCertificate, serial.bytes());
     AGENTCA_ASSIGN(const bool found, row.Next());
@@ -159,13 +159,14 @@ Result<OrderView> SqliteAcmeStore::FindOrderByCertificate(const ca::Serial& seri
   });
 }
 
-Result<acme::OrderPage> SqliteAcmeStore::ListOrders(const acme::AccountId& id,
+Result<acme::OrderPage> SqlAcmeStore::ListOrders(const acme::AccountId& id,
                                                     std::string_view after, size_t limit,
                                                     Time now) {
   return database_.ReadSnapshot([&](Connection& connection) -> Result<acme::OrderPage> {
     AGENTCA_ASSIGN(const Position position, PositionOf(connection, id, after));
     acme::OrderPage page;
-    Query row(connection, kByAccount, id, position.created_at, position.id, now);
+    Query row(connection, kByAccount, id, position.created_at, position.id, now,
+              static_cast<int64_t>(kMaxLooks + 1));
     std::string seen;
     for (size_t looks = 0;;) {
       AGENTCA_ASSIGN(const bool found, row.Next());
@@ -184,7 +185,7 @@ Result<acme::OrderPage> SqliteAcmeStore::ListOrders(const acme::AccountId& id,
   });
 }
 
-Status SqliteAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
+Status SqlAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
                                       const acme::FinalizeGuard& guard, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_TRY(CheckReady(connection, id, guard, now));
@@ -193,7 +194,7 @@ Status SqliteAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticke
   });
 }
 
-Status SqliteAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approval,
+Status SqlAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approval,
                                     const acme::FinalizeGuard& guard, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_TRY(CheckReady(connection, id, guard, now));
@@ -202,7 +203,7 @@ Status SqliteAcmeStore::AskApproval(const OrderId& id, const acme::Approval& app
   });
 }
 
-Status SqliteAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
+Status SqlAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
                                       const acme::FinalizeGuard& guard, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
@@ -210,28 +211,28 @@ Status SqliteAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticke
     AGENTCA_ASSIGN(const bool begun, HasHadIntent(connection, id));
     if (begun) return BegunBefore();
     AGENTCA_ASSIGN(const OrderView view, LoadView(connection, std::move(row)));
-    SqliteLedger ledger(connection);
+    SqlLedger ledger(connection);
     AGENTCA_TRY(CheckGuard(ledger, view, guard));
     return AddIntent(connection, ticket, now);
   });
 }
 
-Status SqliteAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
+Status SqlAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
                                       const ca::IssuerId& issuer,
                                       const std::optional<ca::AgentId>& agent) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_TRY(Settle(connection, id, certificate.serial));
-    SqliteLedger ledger(connection);
+    SqlLedger ledger(connection);
     if (agent) AGENTCA_TRY(GuardAgent(*agent, ledger.FindAgent(*agent)));
     return AddCertificate(connection, certificate, issuer);
   });
 }
 
-Status SqliteAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
+Status SqlAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
   return database_.Write([&](Connection& connection) { return Settle(connection, id, outcome); });
 }
 
-Result<std::vector<OrderId>> SqliteAcmeStore::ListProcessingOrders() {
+Result<std::vector<OrderId>> SqlAcmeStore::ListProcessingOrders() {
   return database_.Read([&](Connection& connection) -> Result<std::vector<OrderId>> {
     std::vector<OrderId> ids;
     Query row(connection,

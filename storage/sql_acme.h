@@ -1,14 +1,14 @@
-// acme::Store on SQLite. Accounts, orders and authorizations each have a .cc of their own.
+// acme::Store in SQL. Accounts, orders and authorizations each have a .cc of their own.
 #pragma once
 
 #include "acme/store.h"
-#include "storage/sqlite_database.h"
+#include "storage/sql.h"
 
 namespace agentca::storage {
 
-class SqliteAcmeStore final : public acme::Store {
+class SqlAcmeStore final : public acme::Store {
  public:
-  explicit SqliteAcmeStore(SqliteDatabase& database) : database_(database) {}
+  explicit SqlAcmeStore(Database& database) : database_(database) {}
 
   Result<acme::AccountCreation> CreateAccount(const acme::NewAccount& request) override;
   Result<acme::Account> FindAccount(const acme::AccountId& id) override;
@@ -66,7 +66,7 @@ class SqliteAcmeStore final : public acme::Store {
   Status CheckHealth() override { return database_.CheckHealth(); }
 
  private:
-  SqliteDatabase& database_;
+  Database& database_;
 };
 
 }  // namespace agentca::storage
