@@ -13,6 +13,9 @@ from servers import AgentCa, fetch
 
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 
+LEAKS = {"LSAN_OPTIONS": f"suppressions={Path(__file__).resolve().parent}/leaks.txt:"
+                         "print_suppressions=0"}
+
 
 class Disk:
     """A tmpfs: small, and full when a test says so. Needs the right to mount."""
@@ -58,9 +61,11 @@ class Clock:
 
     def __init__(self, file):
         self.file = Path(file)
+        self.furthest = 0  # ahead of true time, ever
         self.set(0)
 
     def set(self, seconds):
+        self.furthest = max(self.furthest, seconds)
         new = self.file.with_suffix(".new")
         new.write_text(f"{seconds:+d}\n")
         new.rename(self.file)
@@ -114,7 +119,7 @@ class Node(AgentCa):
     # -- life --
     def launch(self):
         """Starts without waiting. From now on supervise() keeps it running."""
-        env = {**os.environ, **self.clock.environment()} if self.clock else None
+        env = {**os.environ, **LEAKS, **(self.clock.environment() if self.clock else {})}
         with self.lock:
             self._before = self.log.stat().st_size if self.log.exists() else 0
             self.program = Program(self.serve_command(), self.log, env=env)

@@ -99,15 +99,18 @@ class World:
         self.began = time.monotonic()
 
     def mend(self):
-        """Every fault is over: nothing is full, silent, paused, late or down."""
+        """Every fault is over: nothing is full, silent, paused, late or down. Time catches up with
+        whoever leapt ahead: what was published then must not be followed by something older, and
+        that a clock stays behind it is believed after an hour only (ca/clock_guard.h)."""
         for disk in filter(None, [*self.disks, self.database_disk]):
             disk.free()
         for of_node in self.store.proxies:
             for proxy in of_node:
                 proxy.restore()
+        caught_up = max((node.clock.furthest for node in self.nodes if node.clock), default=0)
         for node in self.nodes:
             if node.clock:
-                node.clock.set(0)
+                node.clock.set(caught_up)
             node.resume()
         if self.store.kind == "postgres":
             self.store.mend()
@@ -176,6 +179,7 @@ class Run:
         self.history = History(Path(directory) / "history.jsonl")
         self.figures = {}
         self.violations = {}
+        self.evidence = None
         self.done = False
         chance = random.Random(f"{options.seed}/world")
         self.world = World(directory, options.store, options.nodes, chance)
@@ -198,8 +202,8 @@ class Run:
             self.striker.start()
             threading.Event().wait(self.options.seconds)
             self.striker.stop()
-            found = self._afterwards(watch)
-            self.violations = checker.violations(self.history, found)
+            self.evidence = self._afterwards(watch)
+            self.violations = checker.violations(self.history, self.evidence)
             self.done = True
         finally:
             for worker in self.workers:
