@@ -40,15 +40,16 @@ inline std::string NameOf(const testing::TestParamInfo<BackendKind>& info) {
 // A fresh backend of the kind under test.
 class BackendTest : public testing::TestWithParam<BackendKind> {
  protected:
-  BackendTest() { Reopen(); }
+  BackendTest() : uri_(GetParam().uri(directory_)) { Reopen(); }
   void Reopen() {
     backend_.reset();
-    auto opened = storage::Open(GetParam().uri(directory_), storage::OpenMode::kCreate);
+    auto opened = storage::Open(uri_, storage::OpenMode::kCreate);
     if (!opened.ok()) throw std::runtime_error(opened.error().detail);
     backend_ = *std::move(opened);
   }
 
   fakes::TemporaryDirectory directory_;
+  const std::string uri_;
   std::unique_ptr<storage::Backend> backend_;
 };
 
