@@ -224,7 +224,7 @@ Result<Statement*> PostgresConnection::Prepare(const char* sql) {
     return found->second.get();
   const std::string name = "s" + std::to_string(impl_->statements_.size());
   AGENTCA_TRY(impl_->Try([&] {
-    impl_->connection_.prepare(name, PostgresPlaceholders(sql));
+    impl_->connection_.prepare(name, PostgresDialect(sql));
     return pqxx::result();
   }));
   auto statement = std::make_unique<PreparedStatement>(*impl_, name);

@@ -17,9 +17,7 @@ Result<Text> AsText(std::string_view text) {
   return Text(std::string(text));
 }
 
-}  // namespace
-
-std::string PostgresPlaceholders(std::string_view sql) {
+std::string Numbered(std::string_view sql) {
   std::string out;
   int greatest = 0;
   while (!sql.empty()) {
@@ -36,6 +34,16 @@ std::string PostgresPlaceholders(std::string_view sql) {
     out += "$" + std::to_string(number);
   }
   return out;
+}
+
+}  // namespace
+
+std::string PostgresDialect(std::string_view sql) {
+  constexpr std::string_view kShare = "/*share*/";
+  std::string text = Numbered(sql);
+  if (const size_t at = text.find(kShare); at != std::string::npos)
+    text.replace(at, kShare.size(), "FOR SHARE");
+  return text;
 }
 
 Result<Text> PostgresText(const SqlValue& value) {

@@ -9,8 +9,9 @@
 
 namespace agentca::storage {
 
-// ? and ?N as $N; a ? has the number after the greatest before it. The text holds no other ?.
-std::string PostgresPlaceholders(std::string_view sql);
+// ? and ?N as $N; a ? has the number after the greatest before it. The text holds no other ?. The
+// comment share becomes FOR SHARE.
+std::string PostgresDialect(std::string_view sql);
 
 // nullopt is NULL. kMalformed for a text with NUL, which PostgreSQL cannot hold.
 Result<std::optional<std::string>> PostgresText(const SqlValue& value);

@@ -46,7 +46,9 @@ class Connection {
 
   // Runs statements that return nothing of interest. Not cached.
   virtual Status Execute(const char* sql) = 0;
-  // `sql` is a literal: its address is the key. Parameters are written ? or ?N.
+  // `sql` is a literal: its address is the key. Parameters are written ? or ?N. A SELECT that ends
+  // with the comment share keeps the rows it finds from being changed until the transaction ends,
+  // where transactions run side by side.
   virtual Result<Statement*> Prepare(const char* sql) = 0;
   virtual bool in_transaction() const = 0;
   // A literal that selects the time of the database's clock, in milliseconds since 1970: SQL has no

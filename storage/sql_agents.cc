@@ -13,6 +13,8 @@ using ca::Change;
 namespace {
 
 constexpr const char* kFind = "SELECT * FROM agent WHERE tenant = ? AND name = ?";
+constexpr const char* kFindForGuard =
+    "SELECT * FROM agent WHERE tenant = ? AND name = ? /*share*/";
 constexpr const char* kExists = "SELECT 1 FROM agent WHERE tenant = ? AND name = ?";
 constexpr const char* kSave =
     "INSERT INTO agent (tenant, name, status, admitted_by, version, created_at, changed_at, "
@@ -60,6 +62,13 @@ Result<Agent> Read(Query& row) {
   AGENTCA_TRY(RegistrationFromJson(row.Text(kRegistration), agent));
   if (!row.intact()) return Damaged("an agent");
   return agent;
+}
+
+Result<Agent> Load(Connection& connection, const char* sql, const AgentId& id) {
+  Query row(connection, sql, id.tenant, id.name);
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return NoSuchAgent(id);
+  return Read(row);
 }
 
 Result<bool> Exists(Connection& connection, const AgentId& id) {
@@ -120,10 +129,11 @@ Result<std::vector<Agent>> List(Connection& connection, const AgentId& after,
 }  // namespace
 
 Result<Agent> LoadAgent(Connection& connection, const AgentId& id) {
-  Query row(connection, kFind, id.tenant, id.name);
-  AGENTCA_ASSIGN(const bool found, row.Next());
-  if (!found) return NoSuchAgent(id);
-  return Read(row);
+  return Load(connection, kFind, id);
+}
+
+Result<Agent> LoadAgentForGuard(Connection& connection, const AgentId& id) {
+  return Load(connection, kFindForGuard, id);
 }
 
 Result<Agent> AdmitWithin(Connection& connection, const Agent& agent, const Change& change) {

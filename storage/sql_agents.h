@@ -39,6 +39,9 @@ class SqlAgents final : public ca::AgentRegistry {
 // ---- For transactions of other stores on the same connection ------------------------------------
 
 Result<ca::Agent> LoadAgent(Connection& connection, const ca::AgentId& id);  // kNotFound
+// The same, and nobody changes the agent before this transaction ends: whoever was told of a change
+// finds all that was allowed before it.
+Result<ca::Agent> LoadAgentForGuard(Connection& connection, const ca::AgentId& id);
 // As AgentRegistry::AdmitAgent. A caller whose transaction goes on after a failure of this must
 // roll back: it may have written a part.
 Result<ca::Agent> AdmitWithin(Connection& connection, const ca::Agent& agent,

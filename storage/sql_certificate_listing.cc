@@ -31,7 +31,7 @@ constexpr const char* kLeftIntents =
 // ?1 rows before this one, ?2 only valid ones, ?3 at this time, ?4 owner or NULL, ?5 at most so
 // many, ?6 name.
 constexpr const char* kAll =
-    "SELECT * FROM certificate_record WHERE id < ?1 AND (?4 IS NULL OR owner = ?4) "
+    "SELECT * FROM certificate_record WHERE id < ?1 AND (CAST(?4 AS TEXT) IS NULL OR owner = ?4) "
     "AND (?2 = 0 OR (state = 1 AND revoked_at IS NULL AND not_after >= ?3)) ORDER BY id DESC "
     "LIMIT ?5";
 constexpr const char* kByOwner =
@@ -40,7 +40,7 @@ constexpr const char* kByOwner =
     "LIMIT ?5";
 constexpr const char* kByName =
     "SELECT r.* FROM certificate_name n JOIN certificate_record r ON r.id = n.body "
-    "WHERE n.name = ?6 AND n.body < ?1 AND (?4 IS NULL OR r.owner = ?4) "
+    "WHERE n.name = ?6 AND n.body < ?1 AND (CAST(?4 AS TEXT) IS NULL OR r.owner = ?4) "
     "AND (?2 = 0 OR (r.state = 1 AND r.revoked_at IS NULL AND r.not_after >= ?3)) "
     "ORDER BY n.body DESC LIMIT ?5";
 

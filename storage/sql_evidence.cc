@@ -1,3 +1,4 @@
+#include "ca/base/utf8.h"
 #include "storage/attestation_codec.h"
 #include "storage/codec.h"
 #include "storage/sql_acme.h"
@@ -23,9 +24,15 @@ constexpr const char* kByAgent =
     "SELECT reference, account, attestation FROM attestation "
     "WHERE id < ? AND tenant = ?3 AND agent = ?4 ORDER BY id DESC LIMIT ?2";
 
-std::optional<std::string_view> ReplayIdOf(const Attestation& attestation) {
-  if (attestation.replay_id.empty()) return std::nullopt;
-  return attestation.replay_id;
+// A column of text. An id that is none, because its maker chose any octets, is written in another
+// form, and so is one that could be taken for that.
+std::optional<std::string> ReplayIdOf(const Attestation& attestation) {
+  const std::string& id = attestation.replay_id;
+  if (id.empty()) return std::nullopt;
+  constexpr std::string_view kOctets = "octets:";
+  const bool is_text = IsUtf8(id) && id.find('\0') == std::string::npos;
+  if (is_text && !id.starts_with(kOctets)) return id;
+  return std::string(kOctets) + ToHex(AsBytes(id));
 }
 
 Result<int64_t> PositionOf(Connection& connection, const std::string& after) {
@@ -60,7 +67,7 @@ Result<bool> SqlLedger::IsUsed(const Attestation& attestation) {
 }
 
 Result<ca::Agent> SqlLedger::FindAgent(const ca::AgentId& id) {
-  return LoadAgent(connection_, id);
+  return LoadAgentForGuard(connection_, id);
 }
 
 Result<ca::Agent> SqlLedger::Admit(const ca::Agent& agent, const ca::Change& change) {
