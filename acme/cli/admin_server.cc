@@ -63,18 +63,23 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Start(
                                                               hierarchy.issuing.certificate.der}));
   acme::http::Limits limits = serving.limits;
   limits.max_connections = std::min(limits.max_connections, kConnections);
-  acme::admin::AdminService& service = *out->service_;
+  AdminServer* raw = out.get();
   AGENTCA_ASSIGN(
       out->server_,
       acme::http::Server::Listen(
           {serving.admin_listen->text, std::move(tls), limits, 1, std::move(clients)}, *out->pool_,
-          [&service](const acme::http::Request& request) { return service.Handle(request); },
-          [&service](int status, std::string_view detail) {
-            return service.Refuse(status, detail);
+          [raw](const acme::http::Request& request) { return raw->Handle(request); },
+          [raw](int status, std::string_view detail) {
+            return raw->service_->Refuse(status, detail);
           }));
   AGENTCA_ASSIGN(const std::string host, LocalHost(config));
   out->url_ = "https://" + host + ":" + std::to_string(out->server_->port());
   return out;
+}
+
+acme::http::Response AdminServer::Handle(const acme::http::Request& request) {
+  if (open_.load(std::memory_order_acquire)) return service_->Handle(request);
+  return service_->Refuse(503, "starting").With("Retry-After", "1");
 }
 
 }  // namespace agentca::cli

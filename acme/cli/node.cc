@@ -161,9 +161,12 @@ Status Node::StartService(acme::Links links) {
       acme::World{authority_->clock(), authority_->random()},
       MakeVerifiers(config_.validation, network), std::move(policy), std::move(links),
       config_.validation.pool);
-  AGENTCA_TRY(service_->Recover());
+  return service_->Recover();
+}
+
+void Node::Open() {
+  if (admin_server_) admin_server_->Open();
   open_service_.store(service_.get(), std::memory_order_release);
-  return {};
 }
 
 Response Node::HandleAcme(const Request& request) {

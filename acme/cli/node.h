@@ -17,8 +17,11 @@ namespace agentca::cli {
 
 class Node {
  public:
-  // Returns when all servers answer.
+  // Returns when all servers listen, and what was interrupted is taken up again. Until Open, ACME
+  // and the admin API answer 503, and so does /readyz.
   static Result<std::unique_ptr<Node>> Start(const Config& config);
+  // The last step of a start: whoever sees the node ready may use, announce and stop it.
+  void Open();
 
   const std::string& directory_url() const { return directory_url_; }
   const std::string& http_url() const { return http_url_; }
@@ -42,8 +45,7 @@ class Node {
   std::optional<ca::Profile> profile_;
   std::unique_ptr<acme::Resolver> resolver_;
   std::unique_ptr<acme::Service> service_;
-  // Null until orders and validations of the last run are recovered: the port must be known before
-  // there is a service (its URLs hold it), and nobody may be served before.
+  // Null until Open: the port must be known before there is a service (its URLs hold it).
   std::atomic<acme::Service*> open_service_{nullptr};
   std::unique_ptr<acme::Publication> publication_;
   std::unique_ptr<acme::http::WorkerPool> acme_pool_, http_pool_;
