@@ -14,7 +14,7 @@
 #include "ca/base/clock.h"
 #include "ca/certificate_store.h"
 #include "ca/clock_guard.h"
-#include "ca/crl.h"
+#include "ca/crl_source.h"
 
 namespace agentca::ca {
 
@@ -24,19 +24,14 @@ struct CrlSchedule {
   Seconds keep_expired{48 * 3600};  // an expired entry stays this long: two more periods
 };
 
-struct PublishedCrl {
-  Bytes der;
-  CrlSummary summary;
-};
-
 // Thread-safe. Start() runs one thread; the destructor stops it.
-class CrlPublisher {
+class CrlPublisher final : public CrlSource {
  public:
   // `issuer_info.crl_url` is not used. `file` is replaced atomically (write, fsync, rename); an
   // existing valid file is served until the first publication. References must outlive this.
   CrlPublisher(const IssuerInfo& issuer, Signer& signer, CertificateStore& store,
                const Clock& clock, CrlSchedule schedule, std::filesystem::path file);
-  ~CrlPublisher();
+  ~CrlPublisher() override;
   void Start();
   // One synchronous publication. Refuses (kInternal) when the clock runs backwards. The list that
   // follows one of the future, which a clock made that had leapt ahead, has the higher number and
@@ -44,8 +39,8 @@ class CrlPublisher {
   Status PublishNow();
   // Returns at once; a publication that starts after this call follows promptly. Calls coalesce.
   void RequestPublication();
-  // The current CRL; null before the first. Alarm levels are in `agentca status`.
-  std::shared_ptr<const PublishedCrl> current() const;
+  // Alarm levels are in `agentca status`.
+  std::shared_ptr<const PublishedCrl> current() const override;
 
  private:
   Result<uint64_t> NextNumber(const PublishedCrl* last);
