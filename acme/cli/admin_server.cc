@@ -2,7 +2,7 @@
 
 #include "acme/admin/administrator.h"
 #include "acme/attest/trust.h"
-#include "acme/cli/own_certificates.h"
+#include "acme/cli/local_url.h"
 #include "acme/cli/profiles.h"
 
 namespace agentca::cli {
@@ -31,21 +31,6 @@ acme::admin::Parts MakeParts(const Config& config, Authority& authority, const c
   };
 }
 
-// A host that this machine knows and the TLS certificate has.
-Result<std::string> LocalHost(const Config& config) {
-  AGENTCA_ASSIGN(const ca::Profile issuing, ReadProfile(config.directory, "issuing"));
-  const std::string& listen = config.serving.admin_listen->address;
-  if (PermitsIpAddresses(issuing)) {
-    if (listen == "0.0.0.0") return std::string("127.0.0.1");
-    if (listen == "::") return std::string("[::1]");
-    return listen.find(':') == std::string::npos ? listen : "[" + listen + "]";
-  }
-  const TlsNames names = TlsNames::Of(config, issuing);
-  for (const std::string& name : names.dns_names)
-    if (name == "localhost") return name;
-  return names.dns_names.empty() ? listen : names.dns_names.front();
-}
-
 }  // namespace
 
 Result<std::unique_ptr<AdminServer>> AdminServer::Start(
@@ -72,8 +57,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Start(
           [raw](int status, std::string_view detail) {
             return raw->service_->Refuse(status, detail);
           }));
-  AGENTCA_ASSIGN(const std::string host, LocalHost(config));
-  out->url_ = "https://" + host + ":" + std::to_string(out->server_->port());
+  AGENTCA_ASSIGN(out->url_, LocalUrl(config, *serving.admin_listen, out->server_->port()));
   return out;
 }
 

@@ -37,8 +37,8 @@ class Authority {
   const ca::Issuance& issuance() const { return *issuance_; }
   ca::Revoker& revoker() { return *revoker_; }
   ca::Responder& responder() { return *responder_; }
-  const ca::CrlPublisher& root_crl() const { return *root_crl_; }
-  const ca::CrlPublisher& issuing_crl() const { return *issuing_crl_; }
+  const ca::CrlSource& root_crl() const { return *root_crl_; }
+  const ca::CrlSource& issuing_crl() const { return *issuing_crl_; }
   void NudgeWatcher();
   // Ok, or kUnavailable with the part that fails as detail: "signer", "store" or "crl".
   Status Ready();

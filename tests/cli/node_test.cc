@@ -27,6 +27,10 @@ class NodeTest : public testing::Test {
     ASSERT_TRUE(node.ok()) << node.error().detail;
     node_ = std::move(node).value();
   }
+  std::string LocalAcme() const {
+    const std::string& url = node_->directory_url();
+    return url.substr(0, url.rfind('/'));
+  }
   // The status of the answer and, on a line of its own, its content.
   std::string Get(const std::string& url) const {
     const auto admin = [&](const char* name) { return (ca_ / "admin" / name).string(); };
@@ -44,13 +48,15 @@ class NodeTest : public testing::Test {
 
 TEST_F(NodeTest, NothingIsAcceptedAndNobodySeesItReadyUntilItOpens) {
   const std::string agents = node_->admin_url() + "/admin/v1/agents";
-  const std::string ready = node_->http_url() + "/readyz";
-  EXPECT_EQ(Get(node_->http_url() + "/healthz"), "ok\n200");
-  EXPECT_EQ(Get(ready), "acme\n503");
+  const std::string listeners[] = {node_->http_url(), LocalAcme()};
+  for (const std::string& listener : listeners) {
+    EXPECT_EQ(Get(listener + "/healthz"), "ok\n200");
+    EXPECT_EQ(Get(listener + "/readyz"), "starting\n503");
+  }
   EXPECT_NE(Get(node_->directory_url()).find("starting"), std::string::npos);
   EXPECT_NE(Get(agents).find("starting"), std::string::npos) << Get(agents);
   node_->Open();
-  EXPECT_EQ(Get(ready), "ok\n200");
+  for (const std::string& listener : listeners) EXPECT_EQ(Get(listener + "/readyz"), "ok\n200");
   EXPECT_NE(Get(node_->directory_url()).find("newOrder"), std::string::npos);
   EXPECT_TRUE(Get(agents).ends_with("200")) << Get(agents);
 }
