@@ -28,7 +28,7 @@ constexpr int kMaxNumbersSkipped = 100'000;
 CrlPublisher::CrlPublisher(const IssuerInfo& issuer, Signer& signer, Shared shared,
                            const Clock& clock, CrlSchedule schedule, std::filesystem::path file)
     : issuer_(issuer),
-      name_("crl/" + issuer.id),
+      name_(CrlNameOf(issuer.id)),
       signer_(signer),
       shared_(shared),
       clock_(clock),

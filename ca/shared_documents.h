@@ -1,5 +1,5 @@
-// What one node makes and all of them publish: CRLs ("crl/" and the issuer's id, version: the CRL
-// number) and the certificate of the OCSP responder ("ocsp/" and the issuer's id).
+// What one node makes and all of them publish: CRLs, whose version is the CRL number, and the
+// certificate of the OCSP responder.
 #pragma once
 
 #include <string>
@@ -9,6 +9,10 @@
 #include "ca/base/result.h"
 
 namespace agentca::ca {
+
+// Names of documents, and of the duties to make them. `issuer`: its id.
+inline std::string CrlNameOf(std::string_view issuer) { return "crl/" + std::string(issuer); }
+inline std::string OcspNameOf(std::string_view issuer) { return "ocsp/" + std::string(issuer); }
 
 struct SharedDocument {
   int64_t version = 0;  // positive

@@ -28,7 +28,7 @@ hsm::SignerClientOptions MakeSignerOptions(const Config& config) {
 Result<std::unique_ptr<Authority>> Authority::Open(const Config& config) {
   AGENTCA_ASSIGN(Hierarchy hierarchy,
                  Hierarchy::Load(config.directory, config.identity.http_external_url));
-  std::unique_ptr<Authority> authority(new Authority(std::move(hierarchy)));
+  std::unique_ptr<Authority> authority(new Authority(config.directory, std::move(hierarchy)));
   AGENTCA_TRY(authority->OpenDependencies(config));
   AGENTCA_TRY(authority->MakeIssuers(config));
   AGENTCA_TRY(authority->Settle());
@@ -69,10 +69,10 @@ Status Authority::MakeIssuers(const Config& config) {
                        config.directory.Crl(issuing.info.id));
   AGENTCA_ASSIGN(auto own, OwnCertificates::Make(config, *issuance_));
   own_.emplace(std::move(own));
-  delegate_.emplace(SharedDelegate::Parts{*own_, store, shared.leases, shared.documents, issuing,
+  delegate_.emplace(SharedDelegate::Parts{&*own_, directory_, store, shared.leases, shared.documents, issuing,
                                           *responder_, std::move(ocsp_signer)});
   renewals_.emplace(Renewals::Parts{*own_, store, issuing.info.id, *delegate_}, clock_,
-                    std::vector<const ca::CrlPublisher*>{&*root_crl_, &*issuing_crl_});
+                    std::vector<const ca::CrlSource*>{&*root_crl_, &*issuing_crl_});
   return {};
 }
 

@@ -38,8 +38,8 @@ class Authority {
   const ca::Issuance& issuance() const { return *issuance_; }
   ca::Revoker& revoker() { return *revoker_; }
   ca::Responder& responder() { return *responder_; }
-  const ca::CrlPublisher& root_crl() const { return *root_crl_; }
-  const ca::CrlPublisher& issuing_crl() const { return *issuing_crl_; }
+  const ca::CrlSource& root_crl() const { return *root_crl_; }
+  const ca::CrlSource& issuing_crl() const { return *issuing_crl_; }
   void NudgeWatcher();
   const ca::Heartbeat& heartbeat() const { return *heartbeat_; }
   // What dead nodes were about to sign. Again and again, while this node is alive.
@@ -48,13 +48,15 @@ class Authority {
   Status Ready();
 
  private:
-  explicit Authority(Hierarchy hierarchy) : hierarchy_(std::move(hierarchy)) {}
+  Authority(Directory directory, Hierarchy hierarchy)
+      : directory_(std::move(directory)), hierarchy_(std::move(hierarchy)) {}
   Status OpenDependencies(const Config& config);
   Status MakeIssuers(const Config& config);
   Status Settle();
 
   const SystemClock clock_;
   OpenSslRandom random_;
+  const Directory directory_;
   const Hierarchy hierarchy_;
   std::unique_ptr<hsm::SignerClient> keys_;
   std::unique_ptr<storage::Backend> backend_;

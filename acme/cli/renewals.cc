@@ -18,7 +18,7 @@ void LogIssued(std::string_view what, const ca::Certificate& certificate) {
 
 }  // namespace
 
-Renewals::Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlPublisher*> crls)
+Renewals::Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlSource*> crls)
     : parts_(std::move(parts)), clock_(clock), crls_(std::move(crls)) {}
 
 Renewals::~Renewals() {
@@ -92,8 +92,8 @@ Status Renewals::RenewAdmin(Time now) {
 }
 
 void Renewals::WarnAboutCrls(Time now) const {
-  for (const ca::CrlPublisher* publisher : crls_) {
-    const auto crl = publisher->current();
+  for (const ca::CrlSource* source : crls_) {
+    const auto crl = source->current();
     if (crl && RemainingLife(crl->summary.this_update, crl->summary.next_update, now) >= kWarnBelow)
       continue;
     Log(Level::kWarning, "CRL grows old: publication fails",

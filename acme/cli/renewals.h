@@ -13,7 +13,7 @@
 #include "acme/cli/hierarchy.h"
 #include "acme/cli/own_certificates.h"
 #include "acme/cli/shared_delegate.h"
-#include "ca/crl_publisher.h"
+#include "ca/crl_source.h"
 
 namespace agentca::cli {
 
@@ -26,7 +26,7 @@ class Renewals {
     const ca::IssuerId& issuer;
     SharedDelegate& delegate;
   };
-  Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlPublisher*> crls);
+  Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlSource*> crls);
   ~Renewals();  // stops the thread
 
   // One round: afterwards the responder has a delegate and DIR/tls holds a sound pair.
@@ -45,7 +45,7 @@ class Renewals {
 
   const Parts parts_;
   const Clock& clock_;
-  const std::vector<const ca::CrlPublisher*> crls_;
+  const std::vector<const ca::CrlSource*> crls_;
   std::string complaint_;             // of the last look for a delegate; the thread's alone
   std::function<void()> on_new_tls_;  // set before the thread starts
   std::mutex mutex_;                  // guards stopping_

@@ -1,5 +1,5 @@
 // The certificate of the OCSP responder, which all nodes of a store share: they have its key. One
-// node renews it, the one that has the duty "ocsp/" and the issuer's id; the others adopt it.
+// node renews it, the one that has the duty; the others adopt it.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,8 @@ namespace agentca::cli {
 class SharedDelegate {
  public:
   struct Parts {
-    const OwnCertificates& own;
+    const OwnCertificates* own;  // null: this node cannot issue, and only adopts
+    const Directory& directory;
     ca::CertificateStore& certificates;
     ca::Leases& leases;
     ca::SharedDocuments& documents;
@@ -33,13 +34,16 @@ class SharedDelegate {
   Status Follow(Time now);
   // The same; and what is served is made anew when a third of its life is left or when it is
   // revoked: by this node if it has the duty, and also if it would have nothing to serve otherwise,
-  // since two delegates do no harm. Afterwards the responder has one.
+  // since two delegates do no harm. Afterwards the responder has one. kUnavailable: this node cannot
+  // issue, and there is none yet.
   Status Renew(Time now);
 
  private:
   bool IsRevoked(const ca::Certificate& certificate) const;
   bool IsGood(const ca::Certificate& certificate, Time now) const;
   Status Judge(const ca::Certificate& certificate, Time now) const;
+  Status Make(Time now);
+  Status AdoptKept(Time now);
   Result<ca::Certificate> Candidate(Time now) const;
   Status Share(const ca::Certificate& certificate, Time now);
   void Serve(const ca::Certificate& certificate);

@@ -36,7 +36,7 @@ class SharedDelegates : public testing::Test {
           issuance(*world.issuer_.issuer, backend->certificates(), *audit, random, 1),
           own(OwnCertificates::Make(config, issuance).value()),
           responder(backend->certificates(), world.clock_, {}),
-          delegate({own, backend->certificates(), backend->leases(), backend->documents(),
+          delegate({&own, config.directory, backend->certificates(), backend->leases(), backend->documents(),
                     world.identity_, responder, world.signer_}) {}
     ca::Serial serial() const {  // of what it serves, and would serve after a restart
       return ReadCertificate(config.directory.OcspCertificate())->serial;
