@@ -48,15 +48,17 @@ Status Announce(const Config& config, const Node& node) {
       .Member("http", node.http_url());
   if (!node.admin_url().empty()) json.Member("admin", node.admin_url());
   json.EndObject();
-  AGENTCA_TRY(
-      WriteTextFile(config.directory.Serving(), std::move(json).Take() + "\n", kSecretFile));
+  return WriteTextFile(config.directory.Serving(), std::move(json).Take() + "\n", kSecretFile);
+}
+
+// The line that service managers and scripts wait for.
+void SayReady(const Node& node) {
   std::cout << "ready: directory " << node.directory_url() << " http " << node.http_url()
             << std::endl;
   Log(Level::kInfo, "ready",
       {{"directory", node.directory_url()},
        {"http", node.http_url()},
        {"admin", node.admin_url()}});
-  return {};
 }
 
 }  // namespace
@@ -73,13 +75,18 @@ Result<int> RunServe(const Settings& settings) {
     return Error{Code::kConflict,
                  "another agentca serve runs on " + config.directory.root().string()};
   }
+  std::error_code ignored;
+  std::filesystem::remove(config.directory.Serving(), ignored);  // of a run that was killed
   AGENTCA_ASSIGN(auto node, Node::Start(config));
+  // Who sees that this node is ready may look up its URLs and may stop it: both must work by then.
   AGENTCA_TRY(Announce(config, *node));
+  signals->BeginServing();
+  node->Open();
+  SayReady(*node);
   const auto grace = config.serving.drain_deadline + kGraceAfterDrain;
   while (signals->Wait(grace) == Signals::Event::kReload) node->ReloadTls();
   Log(Level::kInfo, "draining");
   node->Drain(config.serving.drain_deadline);
-  std::error_code ignored;
   std::filesystem::remove(config.directory.Serving(), ignored);
   node.reset();
   Log(Level::kInfo, "stopped");

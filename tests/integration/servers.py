@@ -15,7 +15,8 @@ import urllib.request
 from pathlib import Path
 
 from acme_client import b64
-from processes import ROOT, START_DEADLINE, Program, accepts, free_port, wait_for  # noqa: F401
+from processes import (  # noqa: F401
+    ROOT, SETTLE_DEADLINE, START_DEADLINE, Program, accepts, free_port, wait_for)
 
 HERE = Path(__file__).resolve().parent
 
