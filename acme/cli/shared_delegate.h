@@ -34,8 +34,8 @@ class SharedDelegate {
   Status Follow(Time now);
   // The same; and what is served is made anew when a third of its life is left or when it is
   // revoked: by this node if it has the duty, and also if it would have nothing to serve otherwise,
-  // since two delegates do no harm. Afterwards the responder has one. kUnavailable: this node cannot
-  // issue, and there is none yet.
+  // since two delegates do no harm. Afterwards the responder has one. kUnavailable: this node
+  // cannot issue, and there is none yet.
   Status Renew(Time now);
 
  private:
