@@ -48,6 +48,7 @@ class CrlPublisher final : public CrlSource {
   CrlPublisher(const IssuerInfo& issuer, Signer& signer, Shared shared, const Clock& clock,
                CrlSchedule schedule, std::filesystem::path file);
   ~CrlPublisher() override;
+  const IssuerId& issuer_id() const { return issuer_.id; }
   void Start();
   // One synchronous publication, whoever has the duty. Refuses (kInternal) when the clock runs
   // backwards. The list that follows one of the future, which a clock made that had leapt ahead,
