@@ -1,9 +1,9 @@
 // Keeps one issuer's full CRL fresh: on a timer of its own even when nothing was revoked, and at
 // once when something was. Published bytes were parsed and verified as a relying party would.
 //
-// Of the nodes of one store one makes the lists, the one that has the duty; all serve the newest. A list is put in the place of the one before, which its maker saw before
-// it read what is revoked: so the higher number never knows less, even if two nodes think that they
-// have the duty.
+// Of the nodes of one store one makes the lists, the one that has the duty; all serve the newest. A
+// list is put in the place of the one before, which its maker saw before it read what is revoked: so
+// the higher number never knows less, even if two nodes think that they have the duty.
 #pragma once
 
 #include <chrono>
@@ -48,10 +48,11 @@ class CrlPublisher final : public CrlSource {
   CrlPublisher(const IssuerInfo& issuer, Signer& signer, Shared shared, const Clock& clock,
                CrlSchedule schedule, std::filesystem::path file);
   ~CrlPublisher() override;
+  const IssuerId& issuer_id() const { return issuer_.id; }
   void Start();
   // One synchronous publication, whoever has the duty. Refuses (kInternal) when the clock runs
-  // backwards. The list that follows one of the future, which a clock made that had leapt ahead, has
-  // the higher number and the earlier thisUpdate. kConflict: another node published meanwhile.
+  // backwards. The list that follows one of the future, which a clock made that had leapt ahead,
+  // has the higher number and the earlier thisUpdate. kConflict: another node published meanwhile.
   Status PublishNow();
   // Serves the newest list of any node. kInternal: that is not one of this issuer's with the number
   // that it should have; what was served stays.

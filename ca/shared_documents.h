@@ -24,9 +24,9 @@ struct SharedDocument {
 class SharedDocuments {
  public:
   virtual ~SharedDocuments() = default;
-  // Puts `next` in the place of version `replaces`, 0 when there is none yet. kConflict when another
-  // version is there, or when the next is not higher. So what a document was made from, if it was
-  // read after `replaces` was seen, is never older than what its predecessor was made from.
+  // Puts `next` in the place of version `replaces`, 0 when there is none yet. kConflict when
+  // another version is there, or when the next is not higher. So what a document was made from, if
+  // it was read after `replaces` was seen, is never older than what its predecessor was made from.
   virtual Status Put(std::string_view name, int64_t replaces, const SharedDocument& next) = 0;
   virtual Result<SharedDocument> Get(std::string_view name) = 0;  // kNotFound
   virtual Result<int64_t> VersionOf(std::string_view name) = 0;   // 0: there is none

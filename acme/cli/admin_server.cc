@@ -35,11 +35,11 @@ acme::admin::Parts MakeParts(const Config& config, Authority& authority, const c
 
 Result<std::unique_ptr<AdminServer>> AdminServer::Start(
     const Config& config, Authority& authority, std::shared_ptr<acme::http::TlsIdentity> tls,
-    std::function<void(const acme::OrderId&)> on_decided) {
+    const acme::Health& health, std::function<void(const acme::OrderId&)> on_decided) {
   const ServingConfig& serving = config.serving;
   if (!serving.admin_listen) return std::unique_ptr<AdminServer>();
   AGENTCA_ASSIGN(ca::Profile profile, ReadProfile(config.directory, acme::admin::kAdminProfile));
-  std::unique_ptr<AdminServer> out(new AdminServer(std::move(profile)));
+  std::unique_ptr<AdminServer> out(new AdminServer(std::move(profile), health));
   out->service_ = std::make_unique<acme::admin::AdminService>(
       MakeParts(config, authority, out->profile_, std::move(on_decided)));
   out->pool_ = std::make_unique<acme::http::WorkerPool>(kThreads, kQueue);
@@ -62,6 +62,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Start(
 }
 
 acme::http::Response AdminServer::Handle(const acme::http::Request& request) {
+  if (auto response = health_.Handle(request)) return *std::move(response);
   if (open_.load(std::memory_order_acquire)) return service_->Handle(request);
   return service_->Refuse(503, "starting").With("Retry-After", "1");
 }

@@ -1,5 +1,5 @@
 // One serving process: the authority behind an ACME server (HTTPS), a publication server (HTTP) and
-// the admin API (HTTPS).
+// the admin API (HTTPS), or behind those of them that are its roles.
 #pragma once
 
 #include <atomic>
@@ -25,26 +25,31 @@ class Node {
   // The last step of a start: whoever sees the node ready may use, announce and stop it.
   void Open();
 
-  const std::string& directory_url() const { return acme_server_->directory_url(); }
-  const std::string& http_url() const { return publication_server_->url(); }
-  // "" without an admin API.
+  // "" for what is not served.
+  std::string directory_url() const { return acme_server_ ? acme_server_->directory_url() : ""; }
+  std::string http_url() const { return publication_server_ ? publication_server_->url() : ""; }
   std::string admin_url() const { return admin_server_ ? admin_server_->url() : ""; }
+  // The base of /healthz and /readyz for this machine. Every listener has them; the admin API's
+  // asks for a client certificate, the others for nothing.
+  std::string health_url() const;
   void ReloadTls();  // the old identity stays, with a line in the log, when the files are not sound
   void Drain(std::chrono::milliseconds deadline);
 
  private:
   Node();
   void StartSweeping();
+  Status StartServers(const Config& config);
   Status Ready() const;
 
   const acme::Health health_;
   std::atomic<bool> open_{false};
   std::shared_ptr<acme::http::TlsIdentity> tls_;  // outlives the renewals in authority_
   std::unique_ptr<Authority> authority_;
+  // Null: not a role of this node, or no admin-listen.
   std::unique_ptr<AcmeServer> acme_server_;
   std::unique_ptr<PublicationServer> publication_server_;
-  std::unique_ptr<AdminServer> admin_server_;  // null: there is no admin API
-  std::optional<Sweeper> sweeper_;             // last: uses the rest
+  std::unique_ptr<AdminServer> admin_server_;
+  std::optional<Sweeper> sweeper_;  // last: uses the rest
 };
 
 }  // namespace agentca::cli

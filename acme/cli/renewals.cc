@@ -73,9 +73,10 @@ void Renewals::FollowDelegate(Time now) {
 }
 
 Status Renewals::RenewTls(Time now) {
-  const auto current = parts_.own.CurrentTlsIdentity(now);
+  if (parts_.own == nullptr) return {};
+  const auto current = parts_.own->CurrentTlsIdentity(now);
   if (current && !IsRevoked(*current)) return {};
-  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own.IssueTlsIdentity(now));
+  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own->IssueTlsIdentity(now));
   LogIssued("tls", issued);
   if (on_new_tls_) on_new_tls_();
   return {};
@@ -83,10 +84,10 @@ Status Renewals::RenewTls(Time now) {
 
 // Who can write DIR can have any certificate: renewing one that was revoked gives nobody more.
 Status Renewals::RenewAdmin(Time now) {
-  if (!parts_.own.KeepsAdmin()) return {};
-  const auto current = parts_.own.CurrentAdmin(now);
+  if (parts_.own == nullptr || !parts_.own->KeepsAdmin()) return {};
+  const auto current = parts_.own->CurrentAdmin(now);
   if (current && !IsRevoked(*current)) return {};
-  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own.IssueAdmin(now));
+  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own->IssueAdmin(now));
   LogIssued("admin", issued);
   return {};
 }

@@ -1,6 +1,7 @@
 // Keeps what this CA issued to itself alive: OCSP delegate (which the nodes share), TLS identity and
 // the certificate of the first administrator are issued anew when a third of their life is left, when
-// they are revoked, or when they no longer fit the configuration.
+// they are revoked, or when they no longer fit the configuration. A node that cannot issue takes up
+// the delegate's certificate that another one issued.
 #pragma once
 
 #include <condition_variable>
@@ -21,7 +22,7 @@ class Renewals {
  public:
   // References outlive it.
   struct Parts {
-    const OwnCertificates& own;
+    const OwnCertificates* own;  // null: this node cannot issue
     ca::CertificateStore& store;
     const ca::IssuerId& issuer;
     SharedDelegate& delegate;
@@ -29,7 +30,8 @@ class Renewals {
   Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlSource*> crls);
   ~Renewals();  // stops the thread
 
-  // One round: afterwards the responder has a delegate and DIR/tls holds a sound pair.
+  // One round: afterwards the responder has a delegate, if it is this node's to answer, and DIR/tls
+  // holds a sound pair, if it is this node's to issue.
   Status RunOnce();
   // A round each minute on a thread of its own; it also warns about CRLs that grow old. Twice a
   // second it looks for an OCSP delegate of another node.

@@ -2,6 +2,7 @@
 // node renews it, the one that has the duty; the others adopt it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,7 +16,7 @@
 
 namespace agentca::cli {
 
-// Used by one thread at a time. References outlive it.
+// Used by one thread at a time, but for responds_until. References outlive it.
 class SharedDelegate {
  public:
   struct Parts {
@@ -26,7 +27,7 @@ class SharedDelegate {
     ca::SharedDocuments& documents;
     const CaIdentity& issuer;
     ca::Responder& responder;
-    std::shared_ptr<ca::Signer> signer;
+    std::shared_ptr<ca::Signer> signer;  // null: this node does not answer
   };
   explicit SharedDelegate(Parts parts);
 
@@ -34,9 +35,12 @@ class SharedDelegate {
   Status Follow(Time now);
   // The same; and what is served is made anew when a third of its life is left or when it is
   // revoked: by this node if it has the duty, and also if it would have nothing to serve otherwise,
-  // since two delegates do no harm. Afterwards the responder has one. kUnavailable: this node cannot
-  // issue, and there is none yet.
+  // since two delegates do no harm. A node that has not the key does the same for those that have,
+  // once it has seen a delegate. Afterwards the responder has one, if this node answers.
+  // kUnavailable: this node cannot issue, and there is none yet.
   Status Renew(Time now);
+  // The end of what the responder has; the epoch when it has nothing.
+  Time responds_until() const { return responds_until_.load(); }
 
  private:
   bool IsRevoked(const ca::Certificate& certificate) const;
@@ -44,7 +48,8 @@ class SharedDelegate {
   Status Judge(const ca::Certificate& certificate, Time now) const;
   Status Make(Time now);
   Status AdoptKept(Time now);
-  Result<ca::Certificate> Candidate(Time now) const;
+  std::optional<ca::PublicKey> Key() const;
+  Result<ca::Certificate> Candidate(const ca::PublicKey& key, Time now) const;
   Status Share(const ca::Certificate& certificate, Time now);
   void Serve(const ca::Certificate& certificate);
 
@@ -52,6 +57,7 @@ class SharedDelegate {
   const std::string name_;  // of duty and document
   ca::Duty duty_;
   std::optional<ca::Certificate> serving_;
+  std::atomic<Time> responds_until_{Time{}};
   bool shared_ = false;  // what is served is the document
   int64_t seen_ = 0;     // version of the document that was looked at last
 };

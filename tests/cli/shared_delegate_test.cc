@@ -36,8 +36,8 @@ class SharedDelegates : public testing::Test {
           issuance(*world.issuer_.issuer, backend->certificates(), *audit, random, 1),
           own(OwnCertificates::Make(config, issuance).value()),
           responder(backend->certificates(), world.clock_, {}),
-          delegate({&own, config.directory, backend->certificates(), backend->leases(), backend->documents(),
-                    world.identity_, responder, world.signer_}) {}
+          delegate({&own, config.directory, backend->certificates(), backend->leases(),
+                    backend->documents(), world.identity_, responder, world.signer_}) {}
     ca::Serial serial() const {  // of what it serves, and would serve after a restart
       return ReadCertificate(config.directory.OcspCertificate())->serial;
     }

@@ -1,5 +1,5 @@
-// The part of the contracts about nodes that share a store: who may take up whose work, and that who
-// has lost it can do no harm.
+// The part of the contracts about nodes that share a store: who may take up whose work, and that
+// who has lost it can do no harm.
 #pragma once
 
 #include "tests/contract/acme_authorizations_contract.h"
