@@ -14,6 +14,7 @@ import pytest
 import postgres
 import run as harness
 import schedule
+from nodes import FAKETIME, Disk
 
 SECONDS = float(os.environ.get("AGENTCA_FAULT_SECONDS", "60"))
 SEED = int(os.environ.get("AGENTCA_FAULT_SEED", random.SystemRandom().randrange(2 ** 32)))
@@ -38,8 +39,8 @@ def test_nothing_is_lost_and_nothing_issued_twice(store, nodes):
 
 
 @pytest.mark.parametrize("fault, possible", [
-    ("disk full", lambda place: harness.node_module.Disk.possible(place)),
-    ("clock jumps", lambda _: harness.node_module.FAKETIME is not None)])
+    ("disk full", lambda place: Disk.possible(place)),
+    ("clock jumps", lambda _: FAKETIME is not None)])
 def test_a_fault_can_be_made_here(tmp_path, fault, possible):
     """Skipped where a run leaves it out, so that the count of skipped tests tells."""
     if not possible(tmp_path):

@@ -24,6 +24,7 @@ from servers import Solver
 LOST = (OSError, http.client.HTTPException)
 PAUSE = 0.2  # before the next try; a Retry-After of more is cut to PAUSE_LONGEST
 PAUSE_LONGEST = 1.0
+PATIENCE = 6  # with a node that does not answer
 DER = serialization.Encoding.DER
 
 
@@ -44,14 +45,16 @@ class OneShot(Connection):
 
 class RoutedClient(Client):
     """The URLs of one node, the connections of all: each request goes to a node chosen anew, as
-    behind a balancer that knows nothing."""
+    behind a balancer that knows nothing, or through `balancer` if there is one."""
 
-    def __init__(self, nodes, chance, **arguments):
+    def __init__(self, nodes, chance, balancer=None, **arguments):
         first = nodes[0]
-        super().__init__(first.directory_url, str(first.root_file), timeout=15, **arguments)
+        super().__init__(first.directory_url, str(first.root_file), timeout=PATIENCE, **arguments)
         self.nodes, self.chance = nodes, chance
         context = self.connection._http._context
-        self.connections = [OneShot(node.acme_url, context, 15) for node in nodes]
+        # The balancer comes last: in the history its number is that of the nodes.
+        self.connections = [OneShot(each.acme_url, context, PATIENCE)
+                            for each in (*nodes, *([balancer] if balancer else []))]
         self.authority = urllib.parse.urlsplit(first.acme_url).netloc
         self.node = 0            # that got the last request
         self.pinned = None       # a node that gets every request, or None
@@ -70,7 +73,7 @@ class RoutedClient(Client):
 
     def request(self, method, url, body=None, headers=None):
         number = self.pinned
-        self.node = self.chance.randrange(len(self.nodes)) if number is None else number
+        self.node = self.chance.randrange(len(self.connections)) if number is None else number
         split = urllib.parse.urlsplit(url)
         target = split.path + (f"?{split.query}" if split.query else "")
         response = self.connections[self.node].request(
@@ -84,10 +87,10 @@ class RoutedClient(Client):
 class Worker(threading.Thread):
     """One account that obtains certificates one after the other and revokes some."""
 
-    def __init__(self, name, nodes, challenges, history, chance):
+    def __init__(self, name, nodes, challenges, history, chance, balancer=None):
         super().__init__(name=name, daemon=True)
         self.history, self.chance = history, chance
-        self.client = RoutedClient(nodes, chance, solver=Solver(challenges))
+        self.client = RoutedClient(nodes, chance, balancer, solver=Solver(challenges))
         self.nodes = nodes
         self.keys = {}            # order URL → keys of the CSRs that were sent, by their public half
         self.orders = {}          # order URL → name, of each that was acknowledged
@@ -127,11 +130,11 @@ class Worker(threading.Thread):
                 self.lost = True
                 self.client.nonces.clear()
             else:
-                if answer.status // 100 == 2 or answer.status in allowed:
-                    self.replay_sometimes()
-                    return answer
                 if answer.problem == "badNonce":
                     pause = 0
+                elif answer.status // 100 == 2 or answer.status in allowed:
+                    self.replay_sometimes(answer)
+                    return answer
                 elif answer.status in (500, 502, 503, 504):
                     self.lost = True
                     pause = min(float(answer.headers["Retry-After"] or PAUSE), PAUSE_LONGEST)
@@ -150,9 +153,9 @@ class Worker(threading.Thread):
         if self.deadline is not None:
             threading.Event().wait(pause)
 
-    def replay_sometimes(self):
+    def replay_sometimes(self, answer):
         """What was accepted once is sent again, octet for octet, to any node."""
-        if self.chance.random() > 0.05:
+        if answer.status // 100 != 2 or self.chance.random() > 0.05:
             return
         url, body, _ = self.client.answered
         with contextlib.suppress(*LOST):
