@@ -142,7 +142,7 @@ Response AcmeServer::Refuse(int status, std::string_view detail) {
   return response.With("Content-Type", "application/problem+json").With("Retry-After", "1");
 }
 
-// The decision is recorded: what fails now is taken up again later, and by the next start.
+// The decision is recorded: what fails now is taken up by the next sweep, of whichever node.
 void AcmeServer::Decided(const acme::OrderId& id) {
   if (const Status status = service_->Decided(id); !status.ok())
     Log(Level::kError, "cannot act on a decision yet",

@@ -28,6 +28,8 @@ class AcmeServer {
   const std::string& local_url() const { return local_url_; }
   // An approval was granted or denied.
   void Decided(const acme::OrderId& id);
+  // See acme::Service.
+  Status TakeOver() { return service_->TakeOver(); }
   void Drain(std::chrono::milliseconds deadline) { server_->Drain(deadline); }
 
  private:

@@ -1,11 +1,15 @@
 #include "acme/cli/authority.h"
 
 #include "acme/cli/freshness.h"
+#include "acme/cli/node_id.h"
 #include "ca/base/log.h"
 
 namespace agentca::cli {
 namespace {
 
+// A node drops the OCSP answers about a certificate that any node revoked at the latest so long
+// after the revocation was committed, and as long as two reads of the store take: the bound is a
+// second.
 constexpr std::chrono::milliseconds kWatchPeriod{500};
 
 }  // namespace
@@ -27,7 +31,8 @@ hsm::SignerClientOptions SignerOf(const Config& config) {
 Result<std::unique_ptr<Authority>> Authority::Open(const Config& config) {
   AGENTCA_ASSIGN(Hierarchy hierarchy,
                  Hierarchy::Load(config.directory, config.identity.http_external_url));
-  std::unique_ptr<Authority> authority(new Authority(std::move(hierarchy), config.serving.roles));
+  std::unique_ptr<Authority> authority(
+      new Authority(config.directory, std::move(hierarchy), config.serving.roles));
   AGENTCA_TRY(authority->OpenDependencies(config));
   AGENTCA_TRY(authority->MakeIssuers(config));
   AGENTCA_TRY(authority->Settle());
@@ -36,11 +41,13 @@ Result<std::unique_ptr<Authority>> Authority::Open(const Config& config) {
 
 Status Authority::OpenDependencies(const Config& config) {
   AGENTCA_ASSIGN(keys_, hsm::SignerClient::Start(SignerOf(config)));
-  AGENTCA_ASSIGN(backend_, storage::Open(config.storage, config.storage == "memory:"
-                                                             ? storage::OpenMode::kCreate
-                                                             : storage::OpenMode::kExisting));
+  AGENTCA_ASSIGN(const ca::NodeId node, ReadNodeId(config.directory, random_));
+  AGENTCA_ASSIGN(backend_, storage::Open(config.storage,
+                                         config.storage == "memory:" ? storage::OpenMode::kCreate
+                                                                     : storage::OpenMode::kExisting,
+                                         node));
   AGENTCA_ASSIGN(audit_, ca::ChainedLog::Open(config.directory.AuditLog()));
-  Log(Level::kInfo, "opened store", {{"store", backend_->Describe()}});
+  Log(Level::kInfo, "opened store", {{"store", backend_->Describe()}, {"node", node}});
   return {};
 }
 
@@ -51,21 +58,15 @@ Status Authority::MakeIssuers(const Config& config) {
   if (roles_.Issue()) {
     AGENTCA_TRY(Issue(config));
   } else {
-    Follow(config);
+    Follow();
   }
-  std::unique_ptr<ca::Signer> ocsp_signer;
-  if (roles_.Has(Role::kOcsp)) {
-    AGENTCA_ASSIGN(ocsp_signer, keys_->Open(kOcspKey));
-  }
-  renewals_.emplace(Renewals::Parts{own_ ? &*own_ : nullptr, config.directory, store,
-                                    hierarchy_.issuing, *responder_, std::move(ocsp_signer)},
-                    clock_, std::vector<const ca::CrlSource*>{root_crl_, issuing_crl_});
-  return {};
+  return MakeRenewals();
 }
 
 // With the keys of both CAs.
 Status Authority::Issue(const Config& config) {
-  ca::CertificateStore& store = backend_->certificates();
+  const ca::CrlPublisher::Shared shared{backend_->certificates(), backend_->leases(),
+                                        backend_->documents()};
   const CaIdentity& root = hierarchy_.root;
   const CaIdentity& issuing = hierarchy_.issuing;
   AGENTCA_ASSIGN(root_signer_, keys_->Open(kRootKey));
@@ -74,12 +75,12 @@ Status Authority::Issue(const Config& config) {
   AGENTCA_ASSIGN(auto issuing_signer, keys_->Open(kIssuingKey));
   AGENTCA_ASSIGN(issuer_,
                  ca::Issuer::Make(issuing.certificate, issuing.info, std::move(issuing_signer)));
-  issuance_.emplace(*issuer_, store, *audit_, random_, config.serial_prefix);
+  issuance_.emplace(*issuer_, shared.certificates, *audit_, random_, config.serial_prefix);
   AGENTCA_ASSIGN(auto own, OwnCertificates::Make(config, *issuance_));
   own_.emplace(std::move(own));
   const auto publish = [&](const CaIdentity& ca, ca::Signer& signer) {
     publishers_.push_back(std::make_unique<ca::CrlPublisher>(
-        ca.info, signer, store, clock_, config.crl, config.directory.Crl(ca.info.id)));
+        ca.info, signer, shared, clock_, config.crl, directory_.Crl(ca.info.id)));
     return publishers_.back().get();
   };
   root_crl_ = publish(root, *root_signer_);
@@ -88,11 +89,10 @@ Status Authority::Issue(const Config& config) {
 }
 
 // Without: what others sign is served.
-void Authority::Follow(const Config& config) {
+void Authority::Follow() {
   const auto follow = [&](const CaIdentity& ca) {
     followers_.push_back(std::make_unique<ca::CrlFollower>(
-        ca.info.id, ca.certificate.key, ca::MakeCrlFile(config.directory.Crl(ca.info.id)),
-        kWatchPeriod));
+        ca.info.id, ca.certificate.key, backend_->documents(), kWatchPeriod));
     if (const Status look = followers_.back()->LookNow(); !look.ok())
       Log(Level::kError, "no CRL to serve yet", {{"cause", look.error().detail}});
     return followers_.back().get();
@@ -101,19 +101,42 @@ void Authority::Follow(const Config& config) {
   issuing_crl_ = follow(hierarchy_.issuing);
 }
 
+// The delegate's certificate is renewed by whoever can issue: that needs its public key alone, which
+// DIR/ca/ocsp.pem tells.
+Status Authority::MakeRenewals() {
+  SharedDelegate::Parts parts{own_ ? &*own_ : nullptr, directory_,          backend_->certificates(),
+                              backend_->leases(),      backend_->documents(), hierarchy_.issuing,
+                              *responder_,             nullptr};
+  if (roles_.Has(Role::kOcsp)) {
+    AGENTCA_ASSIGN(parts.signer, keys_->Open(kOcspKey));
+    parts.key = parts.signer->public_key();
+  } else if (auto kept = ReadCertificate(directory_.OcspCertificate()); kept.ok()) {
+    parts.key = std::move(kept->key);
+  } else {
+    Log(Level::kWarning, "this node renews no OCSP delegate", {{"cause", kept.error().detail}});
+  }
+  if (parts.key) delegate_.emplace(std::move(parts));
+  renewals_.emplace(Renewals::Parts{own_ ? &*own_ : nullptr, backend_->certificates(),
+                                    hierarchy_.issuing.info.id, delegate_ ? &*delegate_ : nullptr},
+                    clock_, std::vector<const ca::CrlSource*>{root_crl_, issuing_crl_});
+  return {};
+}
+
 Status Authority::Settle() {
   const Time now = clock_.Now();
-  // One serve at a time (DIR/serve.lock): every intent that is there now was interrupted.
+  heartbeat_.emplace(backend_->leases());
+  AGENTCA_TRY(heartbeat_->Start());
   if (roles_.Issue()) {
-    AGENTCA_TRY(
-        ca::AbandonInterrupted(backend_->certificates(), *audit_, now + Seconds(1), now));
+    // One serve at a time (DIR/serve.lock): every intent of this node that is there was interrupted.
+    AGENTCA_TRY(ca::AbandonInterrupted(backend_->certificates(), *audit_,
+                                       ca::WorkScope::kOwnAndDead, now));
   }
   AGENTCA_TRY(audit_->Append(
       "serve-started", {{"store", backend_->Describe()}, {"roles", roles_.ToString()}}, now));
   const Status renewed = renewals_->RunOnce();
   if (renewed.ok() || roles_.Issue()) return renewed;
   // Another node issues what this one lacks: it may come at any time, and /readyz says so.
-  Log(Level::kError, "cannot take up the OCSP certificate", {{"cause", renewed.error().detail}});
+  Log(Level::kError, "cannot take up the OCSP delegate", {{"cause", renewed.error().detail}});
   return {};
 }
 
@@ -136,8 +159,14 @@ void Authority::NudgeWatcher() {
   if (watcher_) watcher_->Nudge();
 }
 
+Status Authority::AbandonLeftIntents() {
+  return ca::AbandonInterrupted(backend_->certificates(), *audit_, ca::WorkScope::kDead,
+                                clock_.Now());
+}
+
 Status Authority::Ready() {
   if (!keys_->Healthy()) return Error{Code::kUnavailable, "signer"};
+  if (!heartbeat_->alive()) return Error{Code::kUnavailable, "store"};
   if (!backend_->acme().CheckHealth().ok()) return Error{Code::kUnavailable, "store"};
   if (!roles_.Has(Role::kOcsp)) return {};
   const Time now = clock_.Now();
@@ -146,7 +175,7 @@ Status Authority::Ready() {
     if (!crl || RemainingLife(crl->summary.this_update, crl->summary.next_update, now) < kFailBelow)
       return Error{Code::kUnavailable, "crl"};
   }
-  if (now >= renewals_->responds_until()) return Error{Code::kUnavailable, "ocsp"};
+  if (now >= delegate_->serves_until()) return Error{Code::kUnavailable, "ocsp"};
   return {};
 }
 

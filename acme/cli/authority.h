@@ -12,6 +12,7 @@
 #include "ca/audit.h"
 #include "ca/crl_follower.h"
 #include "ca/crl_publisher.h"
+#include "ca/heartbeat.h"
 #include "ca/issuance.h"
 #include "ca/responder.h"
 #include "ca/revocation.h"
@@ -26,8 +27,8 @@ hsm::SignerClientOptions SignerOf(const Config& config);
 // What the roles do without is not there: see the accessors.
 class Authority {
  public:
-  // Starts the signer, opens the store, settles interrupted issuance, and renews what is due.
-  // Nothing runs in the background yet.
+  // Starts the signer, opens the store, joins its nodes (heartbeat), settles interrupted issuance,
+  // and renews what is due.
   static Result<std::unique_ptr<Authority>> Open(const Config& config);
 
   // Publishes CRLs, watches revocations and renews certificates from now on.
@@ -45,24 +46,31 @@ class Authority {
   const ca::CrlSource& root_crl() const { return *root_crl_; }
   const ca::CrlSource& issuing_crl() const { return *issuing_crl_; }
   void NudgeWatcher();
+  const ca::Heartbeat& heartbeat() const { return *heartbeat_; }
+  // What dead nodes were about to sign. Again and again, while this node is alive.
+  Status AbandonLeftIntents();
   // Ok, or kUnavailable with the part that fails as detail: "signer", "store" or, with role ocsp,
   // "crl" or "ocsp".
   Status Ready();
 
  private:
-  Authority(Hierarchy hierarchy, Roles roles) : hierarchy_(std::move(hierarchy)), roles_(roles) {}
+  Authority(Directory directory, Hierarchy hierarchy, Roles roles)
+      : directory_(std::move(directory)), hierarchy_(std::move(hierarchy)), roles_(roles) {}
   Status OpenDependencies(const Config& config);
   Status MakeIssuers(const Config& config);
   Status Issue(const Config& config);
-  void Follow(const Config& config);
+  void Follow();
+  Status MakeRenewals();
   Status Settle();
 
   const SystemClock clock_;
   OpenSslRandom random_;
+  const Directory directory_;
   const Hierarchy hierarchy_;
   const Roles roles_;
   std::unique_ptr<hsm::SignerClient> keys_;
   std::unique_ptr<storage::Backend> backend_;
+  std::optional<ca::Heartbeat> heartbeat_;  // says good-bye when all else has ended
   std::unique_ptr<ca::ChainedLog> audit_;
   std::unique_ptr<ca::Signer> root_signer_;
   std::unique_ptr<ca::Issuer> issuer_;
@@ -75,6 +83,7 @@ class Authority {
   const ca::CrlSource* root_crl_ = nullptr;
   const ca::CrlSource* issuing_crl_ = nullptr;
   std::optional<OwnCertificates> own_;
+  std::optional<SharedDelegate> delegate_;
   std::optional<Renewals> renewals_;
   std::optional<ca::RevocationWatcher> watcher_;
 };

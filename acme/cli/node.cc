@@ -18,6 +18,7 @@ Result<std::unique_ptr<Node>> Node::Start(const Config& config) {
   }
   node->authority_->StartThreads([raw = node.get()] { raw->ReloadTls(); });
   AGENTCA_TRY(node->StartServers(config));
+  node->StartSweeping(roles);
   return node;
 }
 
@@ -37,6 +38,15 @@ Status Node::StartServers(const Config& config) {
                                                      std::move(on_decided)));
   }
   return {};
+}
+
+void Node::StartSweeping(Roles roles) {
+  std::vector<Sweep> sweeps;
+  if (roles.Issue())
+    sweeps.push_back({"intents", [this] { return authority_->AbandonLeftIntents(); }});
+  if (acme_server_)
+    sweeps.push_back({"orders and validations", [this] { return acme_server_->TakeOver(); }});
+  if (!sweeps.empty()) sweeper_.emplace(authority_->heartbeat(), std::move(sweeps));
 }
 
 std::string Node::health_url() const {

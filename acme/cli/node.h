@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "acme/cli/acme_server.h"
@@ -11,6 +12,7 @@
 #include "acme/cli/authority.h"
 #include "acme/cli/config.h"
 #include "acme/cli/publication_server.h"
+#include "acme/cli/sweeper.h"
 #include "acme/health.h"
 
 namespace agentca::cli {
@@ -36,6 +38,7 @@ class Node {
  private:
   Node();
   Status StartServers(const Config& config);
+  void StartSweeping(Roles roles);
   Status Ready() const;
 
   const acme::Health health_;
@@ -46,6 +49,7 @@ class Node {
   std::unique_ptr<AcmeServer> acme_server_;
   std::unique_ptr<PublicationServer> publication_server_;
   std::unique_ptr<AdminServer> admin_server_;
+  std::optional<Sweeper> sweeper_;  // last: uses the rest
 };
 
 }  // namespace agentca::cli

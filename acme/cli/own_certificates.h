@@ -47,6 +47,8 @@ class OwnCertificates {
   std::optional<ca::Certificate> CurrentOcspDelegate(const ca::PublicKey& key, Time now) const;
   std::optional<ca::Certificate> CurrentTlsIdentity(Time now) const;
   std::optional<ca::Certificate> CurrentAdmin(Time now) const;
+  // Of this issuer, and more than a third of its life remains.
+  bool IsFresh(const ca::Certificate& certificate, Time now) const;
   // Whether there is a DIR/admin/admin.pem at all: an operator who removes it wants none.
   bool KeepsAdmin() const;
 
@@ -59,7 +61,6 @@ class OwnCertificates {
   Status WritePair(const TlsKey& key, const ca::Certificate& certificate,
                    const std::filesystem::path& key_file,
                    const std::filesystem::path& chain_file) const;
-  bool IsFresh(const ca::Certificate& certificate, Time now) const;
   Directory directory_;
   const ca::Issuance& issuance_;
   std::string trust_domain_;

@@ -5,6 +5,7 @@
 #include "tests/fakes/command.h"
 #include "tests/fakes/eventually.h"
 #include "tests/fakes/fake_certificate_store.h"
+#include "tests/fakes/fake_cluster.h"
 #include "tests/fakes/fixed.h"
 #include "tests/fakes/plain_pki.h"
 #include "tests/fakes/temporary_directory.h"
@@ -18,9 +19,10 @@ using fakes::FakeCertificateStore;
 class Publisher : public testing::Test {
  protected:
   std::unique_ptr<CrlPublisher> Make(CrlSchedule schedule = {}) {
-    return std::make_unique<CrlPublisher>(issuer_.info, issuer_.signer, store_, clock_, schedule,
+    return std::make_unique<CrlPublisher>(issuer_.info, issuer_.signer, Shared(), clock_, schedule,
                                           file_);
   }
+  CrlPublisher::Shared Shared() { return {store_, leases_, documents_}; }
   void AddRevoked(std::string_view serial, Time not_after) {
     const Serial number = *Serial::FromHex(serial);
     store_.Add(issuer_.info.id, number, not_after);
@@ -32,6 +34,9 @@ class Publisher : public testing::Test {
 
   fakes::ManualClock clock_;
   FakeCertificateStore store_;
+  fakes::LeaseBook book_;
+  fakes::FakeLeases leases_{book_, "this node"};
+  fakes::FakeDocuments documents_;
   fakes::PlainIssuer issuer_{clock_.Now()};
   fakes::TemporaryDirectory directory_;
   const std::filesystem::path file_ = directory_ / "ca.crl";
@@ -140,7 +145,7 @@ TEST_F(Publisher, AListOfTheFutureOnDiskIsReplacedOnceTheClockKeptToItsWord) {
   EXPECT_EQ(OnDisk()->this_update, clock_.Now());
 }
 
-TEST_F(Publisher, KeepsTheLastListWhenSignerStoreOrDiskFail) {
+TEST_F(Publisher, KeepsTheLastListWhenSignerOrStoreFail) {
   const auto publisher = Make();
   ASSERT_TRUE(publisher->PublishNow().ok());
   const auto before = publisher->current();
@@ -158,11 +163,24 @@ TEST_F(Publisher, KeepsTheLastListWhenSignerStoreOrDiskFail) {
   store_.SetFault(FakeCertificateStore::Fault::kFails);
   expect_kept();
   store_.SetFault(FakeCertificateStore::Fault::kNone);
-  std::filesystem::create_directory(directory_ / "ca.crl.new");
+  documents_.SetFault(fakes::FakeDocuments::Fault::kFails);
   expect_kept();
-  std::filesystem::remove(directory_ / "ca.crl.new");
+  documents_.SetFault(fakes::FakeDocuments::Fault::kNone);
   EXPECT_TRUE(publisher->PublishNow().ok());
   EXPECT_NE(publisher->current(), before);
+}
+
+TEST_F(Publisher, ServesAFreshListThoughTheDiskFails) {
+  const auto publisher = Make();
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  const Bytes before = fakes::ReadWholeFile(file_);
+  std::filesystem::create_directory(directory_ / "ca.crl.new");
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  EXPECT_EQ(publisher->current()->summary.number, 2u);
+  EXPECT_EQ(fakes::ReadWholeFile(file_), before);
+  std::filesystem::remove(directory_ / "ca.crl.new");
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  EXPECT_EQ(fakes::ReadWholeFile(file_), publisher->current()->der);
 }
 
 TEST_F(Publisher, ReplacesTheLeftoversOfACrash) {
@@ -208,7 +226,7 @@ TEST_F(Publisher, RequestsCoalesce) {
 
 TEST_F(Publisher, RepublishesOnItsTimerThoughNothingWasRevoked) {
   const SystemClock clock;
-  CrlPublisher publisher(issuer_.info, issuer_.signer, store_, clock,
+  CrlPublisher publisher(issuer_.info, issuer_.signer, Shared(), clock,
                          {Seconds(60), Seconds(1), Seconds(120)}, file_);
   publisher.Start();
   EXPECT_TRUE(Eventually([&] {

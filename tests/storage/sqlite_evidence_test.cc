@@ -36,7 +36,7 @@ class SqliteEvidence : public Sqlite {
     return all.str();
   }
   int64_t Number(const char* sql) {
-    auto connection = Connection::Open(file_, Connection::Access::kRead, {}).value();
+    auto connection = SqliteConnection::Open(file_, SqliteConnection::Access::kRead, {}).value();
     Query row(*connection, sql);
     EXPECT_TRUE(row.Next().value());
     return row.Int(0);
@@ -92,7 +92,7 @@ TEST_F(SqliteEvidence, AFileOfSchema2KeepsItsObjectsAndTakesEvidence) {
 
   backend = Open();
   EXPECT_EQ(backend->acme().FindAccount(account.id)->grant, "");
-  const auto pending = backend->acme().ListProcessingChallenges();
+  const auto pending = backend->acme().ClaimChallenges(ca::WorkScope::kDead, 10);
   ASSERT_TRUE(IsOk(pending));
   ASSERT_EQ(pending->size(), 1U);
   EXPECT_FALSE(pending->front().authorization.drop_key);
@@ -120,7 +120,7 @@ TEST_F(SqliteEvidence, EvidenceThatCannotBeIsAnError) {
     EXPECT_TRUE(FailsWith(Code::kInternal, backend->acme().FindAuthorization(id))) << json;
   };
   const std::string whole = [&] {
-    auto connection = Connection::Open(file_, Connection::Access::kRead, {}).value();
+    auto connection = SqliteConnection::Open(file_, SqliteConnection::Access::kRead, {}).value();
     Query row(*connection, "SELECT attestation FROM attestation");
     EXPECT_TRUE(row.Next().value());
     return row.Text(0);
