@@ -60,13 +60,22 @@ Status Authority::MakeIssuers(const Config& config) {
   } else {
     Follow();
   }
-  return MakeRenewals();
+  std::unique_ptr<ca::Signer> ocsp_signer;
+  if (roles_.Has(Role::kOcsp)) {
+    AGENTCA_ASSIGN(ocsp_signer, keys_->Open(kOcspKey));
+  }
+  const OwnCertificates* own = own_ ? &*own_ : nullptr;
+  delegate_.emplace(SharedDelegate::Parts{own, directory_, store, backend_->leases(),
+                                          backend_->documents(), hierarchy_.issuing, *responder_,
+                                          std::move(ocsp_signer)});
+  renewals_.emplace(Renewals::Parts{own, store, hierarchy_.issuing.info.id, *delegate_}, clock_,
+                    std::vector<const ca::CrlSource*>{root_crl_, issuing_crl_});
+  return {};
 }
 
 // With the keys of both CAs.
 Status Authority::Issue(const Config& config) {
-  const ca::CrlPublisher::Shared shared{backend_->certificates(), backend_->leases(),
-                                        backend_->documents()};
+  ca::CertificateStore& store = backend_->certificates();
   const CaIdentity& root = hierarchy_.root;
   const CaIdentity& issuing = hierarchy_.issuing;
   AGENTCA_ASSIGN(root_signer_, keys_->Open(kRootKey));
@@ -75,12 +84,14 @@ Status Authority::Issue(const Config& config) {
   AGENTCA_ASSIGN(auto issuing_signer, keys_->Open(kIssuingKey));
   AGENTCA_ASSIGN(issuer_,
                  ca::Issuer::Make(issuing.certificate, issuing.info, std::move(issuing_signer)));
-  issuance_.emplace(*issuer_, shared.certificates, *audit_, random_, config.serial_prefix);
+  issuance_.emplace(*issuer_, store, *audit_, random_, config.serial_prefix);
   AGENTCA_ASSIGN(auto own, OwnCertificates::Make(config, *issuance_));
   own_.emplace(std::move(own));
   const auto publish = [&](const CaIdentity& ca, ca::Signer& signer) {
     publishers_.push_back(std::make_unique<ca::CrlPublisher>(
-        ca.info, signer, shared, clock_, config.crl, directory_.Crl(ca.info.id)));
+        ca.info, signer,
+        ca::CrlPublisher::Shared{store, backend_->leases(), backend_->documents()}, clock_,
+        config.crl, config.directory.Crl(ca.info.id)));
     return publishers_.back().get();
   };
   root_crl_ = publish(root, *root_signer_);
@@ -101,32 +112,11 @@ void Authority::Follow() {
   issuing_crl_ = follow(hierarchy_.issuing);
 }
 
-// The delegate's certificate is renewed by whoever can issue: that needs its public key alone, which
-// DIR/ca/ocsp.pem tells.
-Status Authority::MakeRenewals() {
-  SharedDelegate::Parts parts{own_ ? &*own_ : nullptr, directory_,          backend_->certificates(),
-                              backend_->leases(),      backend_->documents(), hierarchy_.issuing,
-                              *responder_,             nullptr};
-  if (roles_.Has(Role::kOcsp)) {
-    AGENTCA_ASSIGN(parts.signer, keys_->Open(kOcspKey));
-    parts.key = parts.signer->public_key();
-  } else if (auto kept = ReadCertificate(directory_.OcspCertificate()); kept.ok()) {
-    parts.key = std::move(kept->key);
-  } else {
-    Log(Level::kWarning, "this node renews no OCSP delegate", {{"cause", kept.error().detail}});
-  }
-  if (parts.key) delegate_.emplace(std::move(parts));
-  renewals_.emplace(Renewals::Parts{own_ ? &*own_ : nullptr, backend_->certificates(),
-                                    hierarchy_.issuing.info.id, delegate_ ? &*delegate_ : nullptr},
-                    clock_, std::vector<const ca::CrlSource*>{root_crl_, issuing_crl_});
-  return {};
-}
-
 Status Authority::Settle() {
   const Time now = clock_.Now();
-  heartbeat_.emplace(backend_->leases());
-  AGENTCA_TRY(heartbeat_->Start());
   if (roles_.Issue()) {
+    heartbeat_.emplace(backend_->leases());
+    AGENTCA_TRY(heartbeat_->Start());
     // One serve at a time (DIR/serve.lock): every intent of this node that is there was interrupted.
     AGENTCA_TRY(ca::AbandonInterrupted(backend_->certificates(), *audit_,
                                        ca::WorkScope::kOwnAndDead, now));
@@ -136,7 +126,7 @@ Status Authority::Settle() {
   const Status renewed = renewals_->RunOnce();
   if (renewed.ok() || roles_.Issue()) return renewed;
   // Another node issues what this one lacks: it may come at any time, and /readyz says so.
-  Log(Level::kError, "cannot take up the OCSP delegate", {{"cause", renewed.error().detail}});
+  Log(Level::kError, "cannot take up the OCSP certificate", {{"cause", renewed.error().detail}});
   return {};
 }
 
@@ -166,7 +156,7 @@ Status Authority::AbandonLeftIntents() {
 
 Status Authority::Ready() {
   if (!keys_->Healthy()) return Error{Code::kUnavailable, "signer"};
-  if (!heartbeat_->alive()) return Error{Code::kUnavailable, "store"};
+  if (heartbeat_ && !heartbeat_->alive()) return Error{Code::kUnavailable, "store"};
   if (!backend_->acme().CheckHealth().ok()) return Error{Code::kUnavailable, "store"};
   if (!roles_.Has(Role::kOcsp)) return {};
   const Time now = clock_.Now();
@@ -175,7 +165,7 @@ Status Authority::Ready() {
     if (!crl || RemainingLife(crl->summary.this_update, crl->summary.next_update, now) < kFailBelow)
       return Error{Code::kUnavailable, "crl"};
   }
-  if (now >= delegate_->serves_until()) return Error{Code::kUnavailable, "ocsp"};
+  if (now >= delegate_->responds_until()) return Error{Code::kUnavailable, "ocsp"};
   return {};
 }
 

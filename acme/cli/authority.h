@@ -46,7 +46,7 @@ class Authority {
   const ca::CrlSource& root_crl() const { return *root_crl_; }
   const ca::CrlSource& issuing_crl() const { return *issuing_crl_; }
   void NudgeWatcher();
-  const ca::Heartbeat& heartbeat() const { return *heartbeat_; }
+  const ca::Heartbeat& heartbeat() const { return *heartbeat_; }  // of a role that issues
   // What dead nodes were about to sign. Again and again, while this node is alive.
   Status AbandonLeftIntents();
   // Ok, or kUnavailable with the part that fails as detail: "signer", "store" or, with role ocsp,
@@ -60,7 +60,6 @@ class Authority {
   Status MakeIssuers(const Config& config);
   Status Issue(const Config& config);
   void Follow();
-  Status MakeRenewals();
   Status Settle();
 
   const SystemClock clock_;
@@ -70,7 +69,8 @@ class Authority {
   const Roles roles_;
   std::unique_ptr<hsm::SignerClient> keys_;
   std::unique_ptr<storage::Backend> backend_;
-  std::optional<ca::Heartbeat> heartbeat_;  // says good-bye when all else has ended
+  // Of a role that issues: others begin nothing. Says good-bye when all else has ended.
+  std::optional<ca::Heartbeat> heartbeat_;
   std::unique_ptr<ca::ChainedLog> audit_;
   std::unique_ptr<ca::Signer> root_signer_;
   std::unique_ptr<ca::Issuer> issuer_;

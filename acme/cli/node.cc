@@ -18,8 +18,15 @@ Result<std::unique_ptr<Node>> Node::Start(const Config& config) {
   }
   node->authority_->StartThreads([raw = node.get()] { raw->ReloadTls(); });
   AGENTCA_TRY(node->StartServers(config));
-  node->StartSweeping(roles);
+  if (roles.Issue()) node->StartSweeping();
   return node;
+}
+
+void Node::StartSweeping() {
+  std::vector<Sweep> sweeps{{"intents", [this] { return authority_->AbandonLeftIntents(); }}};
+  if (acme_server_)
+    sweeps.push_back({"orders and validations", [this] { return acme_server_->TakeOver(); }});
+  sweeper_.emplace(authority_->heartbeat(), std::move(sweeps));
 }
 
 Status Node::StartServers(const Config& config) {
@@ -38,15 +45,6 @@ Status Node::StartServers(const Config& config) {
                                                      std::move(on_decided)));
   }
   return {};
-}
-
-void Node::StartSweeping(Roles roles) {
-  std::vector<Sweep> sweeps;
-  if (roles.Issue())
-    sweeps.push_back({"intents", [this] { return authority_->AbandonLeftIntents(); }});
-  if (acme_server_)
-    sweeps.push_back({"orders and validations", [this] { return acme_server_->TakeOver(); }});
-  if (!sweeps.empty()) sweeper_.emplace(authority_->heartbeat(), std::move(sweeps));
 }
 
 std::string Node::health_url() const {

@@ -37,8 +37,8 @@ class Node {
 
  private:
   Node();
+  void StartSweeping();
   Status StartServers(const Config& config);
-  void StartSweeping(Roles roles);
   Status Ready() const;
 
   const acme::Health health_;

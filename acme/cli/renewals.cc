@@ -51,7 +51,7 @@ void Renewals::Run() {
 
 Status Renewals::RunOnce() {
   const Time now = clock_.Now();
-  const Status ocsp = parts_.delegate == nullptr ? Status() : parts_.delegate->Renew(now);
+  const Status ocsp = parts_.delegate.Renew(now);
   const Status tls = RenewTls(now);  // also when another failed
   const Status admin = RenewAdmin(now);
   return !ocsp.ok() ? ocsp : !tls.ok() ? tls : admin;
@@ -65,8 +65,7 @@ bool Renewals::IsRevoked(const ca::Certificate& certificate) const {
 }
 
 void Renewals::FollowDelegate(Time now) {
-  if (parts_.delegate == nullptr) return;
-  const Status followed = parts_.delegate->Follow(now);
+  const Status followed = parts_.delegate.Follow(now);
   std::string complaint = followed.ok() ? "" : followed.error().detail;
   if (!complaint.empty() && complaint != complaint_)
     Log(Level::kError, "cannot look for OCSP delegates of other nodes", {{"cause", complaint}});

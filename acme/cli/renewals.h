@@ -1,6 +1,7 @@
 // Keeps what this CA issued to itself alive: OCSP delegate (which the nodes share), TLS identity and
 // the certificate of the first administrator are issued anew when a third of their life is left, when
-// they are revoked, or when they no longer fit the configuration.
+// they are revoked, or when they no longer fit the configuration. A node that cannot issue takes up
+// the delegate's certificate that another one issued.
 #pragma once
 
 #include <condition_variable>
@@ -24,13 +25,13 @@ class Renewals {
     const OwnCertificates* own;  // null: this node cannot issue
     ca::CertificateStore& store;
     const ca::IssuerId& issuer;
-    SharedDelegate* delegate;  // null: nobody here knows whom to certify
+    SharedDelegate& delegate;
   };
   Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlSource*> crls);
   ~Renewals();  // stops the thread
 
-  // One round: afterwards the responder has a delegate, if this node answers, and DIR/tls holds a
-  // sound pair, if it issues.
+  // One round: afterwards the responder has a delegate, if it is this node's to answer, and DIR/tls
+  // holds a sound pair, if it is this node's to issue.
   Status RunOnce();
   // A round each minute on a thread of its own; it also warns about CRLs that grow old. Twice a
   // second it looks for an OCSP delegate of another node.

@@ -10,7 +10,6 @@ using ca::Certificate;
 
 SharedDelegate::SharedDelegate(Parts parts)
     : parts_(std::move(parts)),
-      key_(parts_.key ? *parts_.key : parts_.signer->public_key()),
       name_(ca::OcspNameOf(parts_.issuer.info.id)),
       duty_(parts_.leases, name_) {}
 
@@ -30,7 +29,8 @@ Status SharedDelegate::Judge(const Certificate& certificate, Time now) const {
     return Error{Code::kInternal, "the OCSP delegate in the store, serial " +
                                       certificate.serial.ToString() + ", is not served: " + why};
   };
-  if (!(certificate.key == key_)) return refuse("it has another key");
+  if (parts_.signer && !(certificate.key == parts_.signer->public_key()))
+    return refuse("it has another key");
   if (certificate.issuer != parts_.issuer.info.subject ||
       !ca::IsSignedBy(certificate, parts_.issuer.certificate.key))
     return refuse("another issuer signed it");
@@ -43,8 +43,8 @@ Status SharedDelegate::Judge(const Certificate& certificate, Time now) const {
 void SharedDelegate::Serve(const Certificate& certificate) {
   if (serving_ && serving_->serial == certificate.serial) return;
   serving_ = certificate;
-  serves_until_ = certificate.not_after;
   if (!parts_.signer) return;
+  responds_until_ = certificate.not_after;
   parts_.responder.Serve(parts_.issuer.certificate, parts_.issuer.info.id,
                          {certificate, parts_.signer});
 }
@@ -82,11 +82,20 @@ Status SharedDelegate::AdoptKept(Time now) {
   return {};
 }
 
-Result<Certificate> SharedDelegate::Candidate(Time now) const {
+// Without the key itself, that of a certificate for it: somebody else must have it.
+std::optional<ca::PublicKey> SharedDelegate::Key() const {
+  if (parts_.signer) return parts_.signer->public_key();
+  if (serving_) return serving_->key;
+  const auto kept = ReadCertificate(parts_.directory.OcspCertificate());
+  if (!kept.ok()) return std::nullopt;
+  return kept->key;
+}
+
+Result<Certificate> SharedDelegate::Candidate(const ca::PublicKey& key, Time now) const {
   if (serving_ && IsGood(*serving_, now)) return *serving_;
-  auto kept = parts_.own->CurrentOcspDelegate(key_, now);
+  auto kept = parts_.own->CurrentOcspDelegate(key, now);
   if (kept && !IsRevoked(*kept)) return *std::move(kept);
-  AGENTCA_ASSIGN(Certificate issued, parts_.own->IssueOcspDelegate(key_, now));
+  AGENTCA_ASSIGN(Certificate issued, parts_.own->IssueOcspDelegate(key, now));
   Log(Level::kInfo, "issued own certificate",
       {{"for", "ocsp"},
        {"serial", issued.serial.ToString()},
@@ -116,7 +125,9 @@ Status SharedDelegate::Make(Time now) {
   if (shared_ && IsGood(*serving_, now)) return {};
   const bool usable = serving_ && now <= serving_->not_after && !IsRevoked(*serving_);
   if (!duty_.Hold() && usable) return {};
-  AGENTCA_ASSIGN(const Certificate candidate, Candidate(now));
+  const auto key = Key();
+  if (!key) return {};  // nobody knows whom to certify
+  AGENTCA_ASSIGN(const Certificate candidate, Candidate(*key, now));
   Serve(candidate);
   return Share(candidate, now);
 }

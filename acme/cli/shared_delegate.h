@@ -1,5 +1,5 @@
-// The certificate of the OCSP responder, which all nodes of a store share: those that answer have
-// its key. One node that can issue renews it, the one that has the duty; the others adopt it.
+// The certificate of the OCSP responder, which all nodes of a store share: they have its key. One
+// node renews it, the one that has the duty; the others adopt it.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@
 
 namespace agentca::cli {
 
-// Used by one thread at a time. References outlive it.
+// Used by one thread at a time, but for responds_until. References outlive it.
 class SharedDelegate {
  public:
   struct Parts {
@@ -27,8 +27,7 @@ class SharedDelegate {
     ca::SharedDocuments& documents;
     const CaIdentity& issuer;
     ca::Responder& responder;
-    std::shared_ptr<ca::Signer> signer;     // null: this node does not answer
-    std::optional<ca::PublicKey> key = {};  // whom to certify; the signer's unless given
+    std::shared_ptr<ca::Signer> signer;  // null: this node does not answer
   };
   explicit SharedDelegate(Parts parts);
 
@@ -36,11 +35,12 @@ class SharedDelegate {
   Status Follow(Time now);
   // The same; and what is served is made anew when a third of its life is left or when it is
   // revoked: by this node if it has the duty, and also if it would have nothing to serve otherwise,
-  // since two delegates do no harm. Afterwards the responder has one. kUnavailable: this node
-  // cannot issue, and there is none yet.
+  // since two delegates do no harm. A node that has not the key does the same for those that have,
+  // once it has seen a delegate. Afterwards the responder has one, if this node answers.
+  // kUnavailable: this node cannot issue, and there is none yet.
   Status Renew(Time now);
-  // The end of the certificate that is served; the epoch when there is none. Any thread may ask.
-  Time serves_until() const { return serves_until_.load(); }
+  // The end of what the responder has; the epoch when it has nothing.
+  Time responds_until() const { return responds_until_.load(); }
 
  private:
   bool IsRevoked(const ca::Certificate& certificate) const;
@@ -48,16 +48,16 @@ class SharedDelegate {
   Status Judge(const ca::Certificate& certificate, Time now) const;
   Status Make(Time now);
   Status AdoptKept(Time now);
-  Result<ca::Certificate> Candidate(Time now) const;
+  std::optional<ca::PublicKey> Key() const;
+  Result<ca::Certificate> Candidate(const ca::PublicKey& key, Time now) const;
   Status Share(const ca::Certificate& certificate, Time now);
   void Serve(const ca::Certificate& certificate);
 
   const Parts parts_;
-  const ca::PublicKey key_;
   const std::string name_;  // of duty and document
   ca::Duty duty_;
   std::optional<ca::Certificate> serving_;
-  std::atomic<Time> serves_until_{Time{}};
+  std::atomic<Time> responds_until_{Time{}};
   bool shared_ = false;  // what is served is the document
   int64_t seen_ = 0;     // version of the document that was looked at last
 };
