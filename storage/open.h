@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "acme/nonce_store.h"
 #include "acme/store.h"
 #include "ca/agent_registry.h"
 #include "ca/base/clock.h"
@@ -11,13 +12,15 @@
 
 namespace agentca::storage {
 
-// One backend, three views of it. They share transactions, connections and fate.
+// One backend, several views of it. They share transactions, connections and fate.
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual acme::Store& acme() = 0;
   virtual ca::CertificateStore& certificates() = 0;
   virtual ca::AgentRegistry& agents() = 0;
+  // Null: the backend serves one process, which remembers for itself which nonces were spent.
+  virtual acme::NonceStore* nonces() { return nullptr; }
   // In words, for `agentca status`: "sqlite:/var/lib/agentca/db/agentca.sqlite, schema 3".
   virtual std::string Describe() const = 0;
 };

@@ -66,6 +66,14 @@ Result<acme::Policy> MakePolicy(const Config& config) {
   return policy;
 }
 
+// Null: this store serves one process, which then remembers its nonces itself.
+Result<std::shared_ptr<const acme::NonceBooks>> OpenNonces(Authority& authority) {
+  acme::NonceStore* store = authority.backend().nonces();
+  if (store == nullptr) return std::shared_ptr<const acme::NonceBooks>();
+  AGENTCA_ASSIGN(auto books, acme::SharedBooks(*store, authority.clock(), authority.random()));
+  return std::make_shared<const acme::NonceBooks>(std::move(books));
+}
+
 std::string HttpUrl(const Endpoint& endpoint, uint16_t port) {
   const std::string host = endpoint.text.substr(0, endpoint.text.rfind(':'));
   return "http://" + host + ":" + std::to_string(port);
@@ -148,9 +156,10 @@ Status Node::StartService(acme::Links links) {
   AGENTCA_ASSIGN(acme::Policy policy, MakePolicy(config_));
   storage::Backend& backend = authority_->backend();
   const acme::ValidationNetwork network = MakeNetwork(config_.validation, *resolver_);
+  AGENTCA_ASSIGN(auto nonces, OpenNonces(*authority_));
   AGENTCA_ASSIGN(auto agents, OpenAgents(config_, backend.agents(), network));
   service_ = std::make_unique<acme::Service>(
-      acme::Memory{backend.acme(), backend.certificates(), authority_->audit()},
+      acme::Memory{backend.acme(), backend.certificates(), authority_->audit(), std::move(nonces)},
       acme::Authority{.issuance = authority_->issuance(),
                       .profile = *profile_,
                       .keys = authority_->keys(),

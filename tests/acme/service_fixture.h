@@ -66,12 +66,16 @@ class ServiceTest : public ::testing::Test {
   // A new process on the same storage.
   void Restart() {
     service_.reset();
+    service_ = MakeService();
+  }
+  // Another one on the same storage.
+  std::unique_ptr<Service> MakeService() {
     std::vector<std::unique_ptr<Verifier>> verifiers;
     for (const char* name : {"http-01", "dns-01", "tls-alpn-01"}) {
       verifiers.push_back(std::make_unique<ScriptedVerifier>(name, script_));
     }
-    service_ = std::make_unique<Service>(
-        Memory{store_, certificates_, *audit_},
+    return std::make_unique<Service>(
+        Memory{store_, certificates_, *audit_, nonces_},
         Authority{issuance_, profile_, keys_, revoker_, [this] { ++revocations_; }, {chain_pem_},
                   agents_},
         World{clock_, random_}, std::move(verifiers), policy_, Links(kBase), validation_);
@@ -205,6 +209,7 @@ class ServiceTest : public ::testing::Test {
   std::atomic<int> revocations_{0};
   std::shared_ptr<ScriptedVerifier::Script> script_ = std::make_shared<ScriptedVerifier::Script>();
   std::shared_ptr<const Agents> agents_;  // null unless a fixture serves some
+  std::shared_ptr<const NonceBooks> nonces_;  // null unless a fixture shares some
   Policy policy_;
   ValidationOptions validation_{
       .threads = 2, .queue = 64, .attempts = 3, .retry_delay = std::chrono::milliseconds(1)};
