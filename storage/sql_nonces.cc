@@ -1,7 +1,8 @@
 #include "storage/sql_nonces.h"
 
 #include <algorithm>
-#include <string_view>
+#include <optional>
+#include <string>
 #include <unordered_set>
 
 #include "storage/codec.h"
@@ -109,12 +110,17 @@ Result<NonceHorizon> SqlNonces::LoadOrBegin(Connection& connection) {
 }
 
 Result<Spending> SqlNonces::SpendNonces(std::span<const SpentNonce> batch) {
+  // An insert waits for whoever inserts the same and has not committed: in one order, which all
+  // keep, no two wait for each other.
+  std::vector<SpentNonce> sorted(batch.begin(), batch.end());
+  std::sort(sorted.begin(), sorted.end());
+  const std::span<const SpentNonce> all(sorted);
   return database_.Write([&](Connection& connection) -> Result<Spending> {
     std::unordered_set<std::string> inserted;
     constexpr size_t kMost = kInserts.back().size;
-    for (size_t begin = 0; begin < batch.size(); begin += kMost) {
-      AGENTCA_TRY(InsertSome(
-          connection, batch.subspan(begin, std::min(kMost, batch.size() - begin)), inserted));
+    for (size_t begin = 0; begin < all.size(); begin += kMost) {
+      AGENTCA_TRY(InsertSome(connection, all.subspan(begin, std::min(kMost, all.size() - begin)),
+                             inserted));
     }
     AGENTCA_ASSIGN(const NonceHorizon horizon, LoadOrBegin(connection));
     Spending spending{horizon, {}};
