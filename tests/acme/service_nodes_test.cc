@@ -1,4 +1,7 @@
 // Two nodes of a cluster, which share a store and the nonces in it (RFC 8555 §6.5).
+#include <future>
+#include <thread>
+
 #include "tests/acme/service_fixture.h"
 #include "tests/fakes/memory_nonces.h"
 
@@ -83,18 +86,29 @@ TEST_F(Nodes, AStoreThatIsAwayIs503AndNotBadNonce) {
   EXPECT_EQ(PostRaw(client.kid, Sign(client, client.kid, fresh)).status, 200);
 }
 
-TEST_F(Nodes, NoThreadOfTheNetworkWaitsForTheStore) {
+TEST_F(Nodes, NoThreadOfTheNetworkWaitsForAStoreThatHangs) {
   Client client = Register();
   const std::string body = Sign(client, client.kid, Nonce());
-  const int asked = shared_.faults().CallsOf("SpendNonces");
-  http::Request request = Plain("POST", client.kid.substr(kBase.size()));
-  request.headers = {{"Content-Type", "application/jose+json"}};
-  request.body = body;
-  EXPECT_FALSE(service_->HandleFast(request).has_value());
+  http::Request look = Plain("POST", client.kid.substr(kBase.size()));
+  look.headers = {{"Content-Type", "application/jose+json"}};
+  look.body = Sign(client, client.kid, Nonce());
+  std::promise<void> reached, go_on;
+  shared_.faults().Before("SpendNonces", [&] {
+    reached.set_value();
+    go_on.get_future().wait();
+  });
+  int status = 0;
+  std::thread worker([&] { status = PostRaw(client.kid, body).status; });
+  reached.get_future().wait();
+
+  EXPECT_FALSE(service_->HandleFast(look).has_value());
   const auto minted = service_->HandleFast(Plain("HEAD", "/acme/new-nonce"));
+  const auto refused = service_->Refuse(503, "busy");
+
+  go_on.set_value();
+  worker.join();
+  EXPECT_EQ(status, 200);
   ASSERT_TRUE(minted.has_value());
-  const auto refused = service_->Refuse(413, "body is too large");
-  EXPECT_EQ(shared_.faults().CallsOf("SpendNonces"), asked);
   for (const auto& response : {*minted, refused}) {
     const std::string nonce = HeaderOf(response, "Replay-Nonce");
     EXPECT_EQ(PostRaw(client.kid, Sign(client, client.kid, nonce)).status, 200);

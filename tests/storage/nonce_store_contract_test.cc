@@ -1,10 +1,12 @@
 #include "tests/contract/nonce_store_contract.h"
 
+#include <array>
+#include <filesystem>
 #include <fstream>
 
 #include "storage/sql_nonces.h"
 #include "tests/fakes/memory_nonces.h"
-#include "tests/storage/sqlite_fixture.h"
+#include "tests/fakes/temporary_directory.h"
 
 namespace agentca::contract {
 namespace {
