@@ -13,7 +13,7 @@ test_packages=(git libgtest-dev libbenchmark-dev "clang-$clang" "libclang-rt-$cl
   "llvm-$clang" python3-pytest python3-pytest-timeout python3-pytest-xdist python3-cryptography
   python3-requests lego dehydrated uacme gnutls-bin nginx-light libnss3-tools opensc
   sqlite3 shellcheck mandoc strace proot jq swtpm tpm2-tools python3-pip python3-setuptools
-  python3-wheel tpm2-openssl)
+  python3-wheel tpm2-openssl postgresql haproxy faketime)
 # Where Node.js came from elsewhere it brings its npm, and Debian's would not go beside it.
 command -v npm >/dev/null || test_packages+=(nodejs npm)
 
@@ -35,16 +35,27 @@ install_packages() {
   fi
   log=$(mktemp)
   {
-    "${root[@]}" apt-get update -q &&
+    "${root[@]}" apt-get update -q && postgresql_without_cluster &&
       "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
         "${missing[@]}"
   } >"$log" 2>&1 </dev/null || status=$?
   [ "$status" -eq 0 ] || { tail -n 40 "$log" >&2; echo "apt failed" >&2; }
   rm -f "$log"
-  # Debian starts a web server as soon as it is installed; the tests start their own on loopback.
-  case " ${missing[*]} " in
-    *" nginx-light "*)
-      if [ -d /run/systemd/system ]; then "${root[@]}" systemctl disable --quiet --now nginx; fi ;;
-  esac
+  # Debian starts a server as soon as it is installed; the tests start their own on loopback.
+  for package in nginx-light haproxy; do
+    if [ -d /run/systemd/system ] && [[ " ${missing[*]} " = *" $package "* ]]; then
+      "${root[@]}" systemctl disable --quiet --now "${package%-light}"
+    fi
+  done
   return "$status"
+}
+
+# Debian makes and starts a database cluster with postgresql, unless its settings, which come with
+# postgresql-common, say otherwise by then. Where those are installed they are somebody's already.
+postgresql_without_cluster() {
+  [[ " ${missing[*]} " = *" postgresql "* ]] && ! is_installed postgresql-common || return 0
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+    postgresql-common &&
+    "${root[@]}" sed -i 's/^#\? *create_main_cluster *=.*/create_main_cluster = false/' \
+      /etc/postgresql-common/createcluster.conf
 }

@@ -8,9 +8,11 @@
 namespace agentca::storage {
 
 struct Migration {
-  int version;  // 1, 2, 3 … without gaps
+  int version;  // without gaps; the same schema has the same version everywhere
   std::string_view sql;
 };
+// From 1. Those of PostgreSQL begin with the whole of what was there when it was added.
 std::span<const Migration> SqliteMigrations();
+std::span<const Migration> PostgresMigrations();
 
 }  // namespace agentca::storage

@@ -37,10 +37,10 @@ constexpr const char* kBeginEpoch =
     "INSERT INTO nonce_epoch (id, epoch, pruned_before) VALUES (1, ?, 0) ON CONFLICT DO NOTHING";
 constexpr const char* kSetEpoch =
     "UPDATE nonce_epoch SET epoch = ?, pruned_before = ? "
-    "WHERE id = 1 AND epoch = ? AND pruned_before = ?";
+    "WHERE id = 1 AND epoch = ? AND pruned_before = ? RETURNING id";
 constexpr const char* kPrune =
     "DELETE FROM spent_nonce WHERE value IN "
-    "(SELECT value FROM spent_nonce WHERE value < ? ORDER BY value LIMIT ?)";
+    "(SELECT value FROM spent_nonce WHERE value < ? ORDER BY value LIMIT ?) RETURNING 1";
 constexpr const char* kLoadKey = "SELECT key FROM shared_key WHERE purpose = ?";
 constexpr const char* kAddKey =
     "INSERT INTO shared_key (purpose, key) VALUES (?, ?) ON CONFLICT DO NOTHING";
@@ -80,6 +80,13 @@ Result<std::optional<Secret>> LoadKey(Connection& connection, std::string_view p
   Secret key(row.Blob(0));
   if (!row.intact() || key.view().size() != kKeyOctets) return Damaged("a shared key");
   return std::optional(std::move(key));
+}
+
+Result<size_t> RowsOf(Query&& query) {
+  for (size_t rows = 0;; ++rows) {
+    AGENTCA_ASSIGN(const bool row, query.Next());
+    if (!row) return rows;
+  }
 }
 
 // What is less, in the order of octets, was minted before.
@@ -141,19 +148,15 @@ Result<size_t> SqlNonces::PruneNonces(Time minted_before, size_t limit) {
   return database_.Write([&](Connection& connection) -> Result<size_t> {
     AGENTCA_ASSIGN(const NonceHorizon old, LoadOrBegin(connection));
     const bool back = old.pruned_before - minted_before > acme::kHorizonSlack;
-    int64_t changes = connection.changes();
     if (back || minted_before > old.pruned_before) {
       const NonceEpoch epoch = back ? NewEpoch() : old.epoch;
-      AGENTCA_TRY(Query(connection, kSetEpoch, int64_t{epoch}, minted_before, int64_t{old.epoch},
-                        old.pruned_before)
-                      .Run());
-      if (connection.changes() == changes) return size_t{0};  // another node moved it just now
-      changes = connection.changes();
+      AGENTCA_ASSIGN(const size_t moved,
+                     RowsOf(Query(connection, kSetEpoch, int64_t{epoch}, minted_before,
+                                  int64_t{old.epoch}, old.pruned_before)));
+      if (moved == 0) return size_t{0};  // another node moved it just now
     }
-    AGENTCA_TRY(
-        Query(connection, kPrune, ByteView(FirstOf(minted_before)), static_cast<int64_t>(limit))
-            .Run());
-    return static_cast<size_t>(connection.changes() - changes);
+    return RowsOf(
+        Query(connection, kPrune, ByteView(FirstOf(minted_before)), static_cast<int64_t>(limit)));
   });
 }
 

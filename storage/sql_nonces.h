@@ -3,16 +3,12 @@
 
 #include "acme/nonce_store.h"
 #include "ca/base/random.h"
-#include "storage/sqlite_database.h"
+#include "storage/sql.h"
 
 namespace agentca::storage {
 
-// Its tables, in the words of PostgreSQL:
-//
-//   CREATE UNLOGGED TABLE spent_nonce (value BYTEA PRIMARY KEY);
-//   CREATE UNLOGGED TABLE nonce_epoch (id INTEGER PRIMARY KEY, epoch BIGINT NOT NULL,
-//                                      pruned_before BIGINT NOT NULL);
-//   CREATE TABLE shared_key (purpose TEXT PRIMARY KEY, key BYTEA NOT NULL);
+// Spent nonces and their epoch are in unlogged tables
+// (storage/migrations/postgres/0005_cluster.sql).
 //
 // An unlogged table costs no write-ahead log, and its commits wait for no disk. A server that did
 // not shut down cleanly (or a replica that takes over) empties such tables: both at once, so that
@@ -24,7 +20,7 @@ namespace agentca::storage {
 // the epoch must be seen no earlier than the row was inserted.
 class SqlNonces final : public acme::NonceStore {
  public:
-  SqlNonces(SqliteDatabase& database, Random& random) : database_(database), random_(random) {}
+  SqlNonces(Database& database, Random& random) : database_(database), random_(random) {}
   Result<acme::Spending> SpendNonces(std::span<const acme::SpentNonce> batch) override;
   Result<acme::NonceHorizon> Horizon() override;
   Result<size_t> PruneNonces(Time minted_before, size_t limit) override;
@@ -34,7 +30,7 @@ class SqlNonces final : public acme::NonceStore {
   Result<acme::NonceHorizon> LoadOrBegin(Connection& connection);
   acme::NonceEpoch NewEpoch();
 
-  SqliteDatabase& database_;
+  Database& database_;
   Random& random_;
 };
 

@@ -7,33 +7,12 @@
 #include <cerrno>
 #include <system_error>
 
-#include "storage/sqlite_acme.h"
-#include "storage/sqlite_agents.h"
-#include "storage/sqlite_certificates.h"
+#include "storage/sql_backend.h"
 #include "storage/sqlite_database.h"
 #include "storage/sqlite_schema.h"
 
 namespace agentca::storage {
 namespace {
-
-class SqliteBackend final : public Backend {
- public:
-  SqliteBackend(const std::filesystem::path& file, const SqliteOptions& options,
-                std::unique_ptr<Connection> writer)
-      : database_(file, options, std::move(writer)), acme_(database_), certificates_(database_), agents_(database_) {}
-  acme::Store& acme() override { return acme_; }
-  ca::CertificateStore& certificates() override { return certificates_; }
-  ca::AgentRegistry& agents() override { return agents_; }
-  std::string Describe() const override {
-    return "sqlite:" + database_.file().string() + ", schema " + std::to_string(LatestSchema());
-  }
-
- private:
-  SqliteDatabase database_;
-  SqliteAcmeStore acme_;
-  SqliteCertificateStore certificates_;
-  SqliteAgents agents_;
-};
 
 std::string WordsOf(int error) { return std::generic_category().message(error); }
 
@@ -80,13 +59,16 @@ Error About(const std::filesystem::path& file, const Error& error) {
 }  // namespace
 
 Result<std::unique_ptr<Backend>> OpenSqlite(const std::filesystem::path& file, OpenMode mode,
-                                            const SqliteOptions& options) {
+                                            const SqliteOptions& options,
+                                            const ca::NodeId& node) {
   if (Status found = FindFile(file, mode); !found.ok()) return About(file, found.error());
-  auto writer = Connection::Open(file, Connection::Access::kWrite, options);
+  auto writer = SqliteConnection::Open(file, SqliteConnection::Access::kWrite, options);
   if (!writer.ok()) return About(file, writer.error());
   if (Status ready = Prepare(**writer); !ready.ok()) return About(file, ready.error());
-  return std::unique_ptr<Backend>(
-      std::make_unique<SqliteBackend>(file, options, *std::move(writer)));
+  return MakeSqlBackend(
+      std::make_unique<SqliteDatabase>(file, options, *std::move(writer)),
+      "sqlite:" + file.string() + ", schema " + std::to_string(LatestSchema()), node,
+      Users::kOneProcess);
 }
 
 }  // namespace agentca::storage

@@ -6,7 +6,7 @@ namespace agentca::storage {
 static constexpr size_t kMaxIdle = 32;
 
 SqliteDatabase::SqliteDatabase(std::filesystem::path file, SqliteOptions options,
-                               std::unique_ptr<Connection> writer)
+                               std::unique_ptr<SqliteConnection> writer)
     : file_(std::move(file)), options_(options), writer_(std::move(writer)) {}
 
 Result<SqliteDatabase::Lease> SqliteDatabase::Borrow() {
@@ -18,15 +18,31 @@ Result<SqliteDatabase::Lease> SqliteDatabase::Borrow() {
       return lease;
     }
   }
-  AGENTCA_ASSIGN(auto connection, Connection::Open(file_, Connection::Access::kRead, options_));
+  AGENTCA_ASSIGN(auto connection, SqliteConnection::Open(file_, SqliteConnection::Access::kRead, options_));
   return Lease(*this, std::move(connection));
 }
 
-void SqliteDatabase::Return(std::unique_ptr<Connection> connection) {
+void SqliteDatabase::Return(std::unique_ptr<SqliteConnection> connection) {
   // A statement that failed may have left its snapshot open.
   if (connection->in_transaction() && !connection->Execute("ROLLBACK").ok()) return;
   const std::lock_guard lock(mutex_);
   if (idle_.size() < kMaxIdle) idle_.push_back(std::move(connection));
+}
+
+// A commit of SQLite's either succeeded or did not.
+Status SqliteDatabase::RunWrite(const Work& verb, const Settled*) { return writer_.Run(verb); }
+
+Status SqliteDatabase::RunRead(const Work& query) {
+  AGENTCA_ASSIGN(const Lease lease, Borrow());
+  return Guarded(query, lease.connection());
+}
+
+Status SqliteDatabase::RunSnapshot(const Work& query) {
+  AGENTCA_ASSIGN(const Lease lease, Borrow());
+  AGENTCA_TRY(Query(lease.connection(), "BEGIN").Run());
+  Status outcome = Guarded(query, lease.connection());
+  AGENTCA_TRY(Query(lease.connection(), "COMMIT").Run());
+  return outcome;
 }
 
 }  // namespace agentca::storage

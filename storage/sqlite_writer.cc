@@ -17,7 +17,7 @@ Status Guarded(const SqliteWriter::Verb& verb, Connection& connection) {
 
 }  // namespace
 
-SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection)
+SqliteWriter::SqliteWriter(std::unique_ptr<SqliteConnection> connection)
     : group_(kMaxBatch), connection_(std::move(connection)) {}
 
 Status SqliteWriter::Run(const Verb& verb) {

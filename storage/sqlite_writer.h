@@ -15,7 +15,7 @@ namespace agentca::storage {
 class SqliteWriter {
  public:
   using Verb = std::function<Status(Connection&)>;
-  explicit SqliteWriter(std::unique_ptr<Connection> connection);
+  explicit SqliteWriter(std::unique_ptr<SqliteConnection> connection);
 
   // Returns the verb's own failure (its effects are rolled back, those of others stay), or success
   // when its effects are durable. kUnavailable when the commit they shared failed. The verb may run
@@ -39,7 +39,7 @@ class SqliteWriter {
 
   GroupCommit<Waiting> group_;
   // The leader's alone.
-  const std::unique_ptr<Connection> connection_;
+  const std::unique_ptr<SqliteConnection> connection_;
   bool failed_ = false;  // the last commit failed
 };
 

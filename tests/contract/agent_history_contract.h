@@ -135,7 +135,7 @@ TEST_P(DurableAgentRegistry, EverythingIsThereAfterTheBackendWasOpenedAgain) {
 }
 
 TEST_P(DurableAgentRegistry, ASecondUserOfTheBackendSeesEveryChangeAtOnce) {
-  const auto opened = storage::Open(GetParam().uri(directory_), storage::OpenMode::kExisting);
+  const auto opened = storage::Open(uri_, storage::OpenMode::kExisting);
   ASSERT_OK(opened);
   ca::AgentRegistry& second = (*opened)->agents();
   ca::Agent agent = Add();

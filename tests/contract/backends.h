@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "storage/open.h"
+#include "tests/fakes/postgres_schema.h"
 #include "tests/fakes/temporary_directory.h"
 
 namespace agentca::contract {
@@ -20,11 +21,16 @@ struct BackendKind {
   bool durable;  // what is stored is there after the backend was closed and opened again
 };
 
+// PostgreSQL where there is a server for tests: contrib/check starts one.
 inline std::vector<BackendKind> AllBackends() {
-  return {
+  std::vector<BackendKind> kinds = {
       {"memory", [](const auto&) { return std::string("memory:"); }, false},
       {"sqlite",
        [](const auto& directory) { return "sqlite:" + (directory / "ca.sqlite").string(); }, true}};
+  if (!fakes::PostgresServer().empty()) {
+    kinds.push_back({"postgres", [](const auto&) { return fakes::NewPostgresSchema(); }, true});
+  }
+  return kinds;
 }
 
 inline std::vector<BackendKind> DurableBackends() {
@@ -40,15 +46,16 @@ inline std::string NameOf(const testing::TestParamInfo<BackendKind>& info) {
 // A fresh backend of the kind under test.
 class BackendTest : public testing::TestWithParam<BackendKind> {
  protected:
-  BackendTest() { Reopen(); }
+  BackendTest() : uri_(GetParam().uri(directory_)) { Reopen(); }
   void Reopen() {
     backend_.reset();
-    auto opened = storage::Open(GetParam().uri(directory_), storage::OpenMode::kCreate);
+    auto opened = storage::Open(uri_, storage::OpenMode::kCreate);
     if (!opened.ok()) throw std::runtime_error(opened.error().detail);
     backend_ = *std::move(opened);
   }
 
   fakes::TemporaryDirectory directory_;
+  const std::string uri_;
   std::unique_ptr<storage::Backend> backend_;
 };
 

@@ -4,7 +4,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "storage/postgres_connection.h"
+#include "storage/postgres_uri.h"
 #include "storage/sql_nonces.h"
+#include "storage/sqlite_database.h"
 #include "tests/fakes/memory_nonces.h"
 #include "tests/fakes/temporary_directory.h"
 
@@ -38,8 +41,9 @@ class InSqlite final : public SharedNonceStore {
   void Execute(const char* sql) { EXPECT_OK(Writer(file_)->Execute(sql)); }
 
  private:
-  static std::unique_ptr<storage::Connection> Writer(const std::filesystem::path& file) {
-    return storage::Connection::Open(file, storage::Connection::Access::kWrite, {}).value();
+  static std::unique_ptr<storage::SqliteConnection> Writer(const std::filesystem::path& file) {
+    return storage::SqliteConnection::Open(file, storage::SqliteConnection::Access::kWrite, {})
+        .value();
   }
   struct Node {
     explicit Node(const std::filesystem::path& file) : database(file, {}, Writer(file)) {}
@@ -52,11 +56,62 @@ class InSqlite final : public SharedNonceStore {
   std::array<std::unique_ptr<Node>, 2> nodes_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Stores, NonceStoreContract,
-    testing::Values(NonceStoreKind{"memory", [] { return std::make_unique<InMemory>(); }},
-                    NonceStoreKind{"sqlite", [] { return std::make_unique<InSqlite>(); }}),
-    [](const auto& kind) { return kind.param.name; });
+class InPostgres final : public SharedNonceStore {
+ public:
+  InPostgres() {
+    for (auto& each : nodes_) each = storage::Open(uri_, storage::OpenMode::kCreate).value();
+  }
+  acme::NonceStore& node(size_t which) override { return *nodes_.at(which)->nonces(); }
+  // What crash recovery does to unlogged tables; tests/faults has crashes.
+  void Crash() override { EXPECT_OK(Connect()->Execute("TRUNCATE spent_nonce, nonce_epoch")); }
+  std::unique_ptr<storage::PostgresConnection> Connect() {
+    const auto parsed = storage::ParsePostgresUri(uri_);
+    return storage::PostgresConnection::Open(parsed->conninfo, {}).value();
+  }
+
+ private:
+  const std::string uri_ = fakes::NewPostgresSchema();
+  std::array<std::unique_ptr<storage::Backend>, 2> nodes_;
+};
+
+std::vector<NonceStoreKind> AllStores() {
+  std::vector<NonceStoreKind> kinds{{"memory", [] { return std::make_unique<InMemory>(); }},
+                                    {"sqlite", [] { return std::make_unique<InSqlite>(); }}};
+  if (!fakes::PostgresServer().empty()) {
+    kinds.push_back({"postgres", [] { return std::make_unique<InPostgres>(); }});
+  }
+  return kinds;
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, NonceStoreContract, testing::ValuesIn(AllStores()),
+                         [](const auto& kind) { return kind.param.name; });
+
+// Nonces and their epoch go together, or a crash forgets what it does not refuse.
+TEST(SqlNonces, TheTablesOfSpentNoncesAreUnloggedAndTheKeysAreNot) {
+  if (fakes::PostgresServer().empty()) GTEST_SKIP() << "no PostgreSQL for tests";
+  InPostgres store;
+  const auto connection = store.Connect();
+  const auto kind_of = [&](const char* table) {
+    storage::Query row(*connection,
+                       "SELECT CAST(relpersistence AS TEXT) FROM pg_class "
+                       "WHERE relname = ? AND relnamespace = "
+                       "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
+                       table);
+    EXPECT_TRUE(row.Next().value()) << table;
+    return row.Text(0);
+  };
+  EXPECT_EQ(kind_of("spent_nonce"), "u");
+  EXPECT_EQ(kind_of("nonce_epoch"), "u");
+  EXPECT_EQ(kind_of("shared_key"), "p");
+}
+
+TEST(SqlNonces, AreOfNoUseToOneProcess) {
+  const fakes::TemporaryDirectory directory;
+  const std::string file = "sqlite:" + (directory / "ca.sqlite").string();
+  for (const std::string& uri : {std::string("memory:"), file}) {
+    EXPECT_EQ((*storage::Open(uri, storage::OpenMode::kCreate))->nonces(), nullptr) << uri;
+  }
+}
 
 TEST(SqlNonces, RowsThatCannotBeAreErrors) {
   InSqlite store;

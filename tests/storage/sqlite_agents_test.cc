@@ -1,11 +1,12 @@
 // What is particular to agents in a file: upgrades, damage, outages, other transactions.
-#include "storage/sqlite_agents.h"
+#include "storage/sql_agents.h"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 
 #include "storage/migrations.h"
+#include "storage/sqlite_database.h"
 #include "storage/sqlite_schema.h"
 #include "tests/contract/backends.h"
 #include "tests/fakes/agents.h"
@@ -22,10 +23,10 @@ class SqliteAgentsFile : public testing::Test {
  protected:
   // The registry of a file, without the rest of a backend.
   struct Opened {
-    Opened(const std::filesystem::path& file, std::unique_ptr<Connection> writer)
+    Opened(const std::filesystem::path& file, std::unique_ptr<SqliteConnection> writer)
         : database(file, kOptions, std::move(writer)), agents(database) {}
     SqliteDatabase database;
-    SqliteAgents agents;
+    SqlAgents agents;
   };
   std::unique_ptr<Opened> Open() {
     auto writer = Connect();
@@ -33,9 +34,9 @@ class SqliteAgentsFile : public testing::Test {
     EXPECT_TRUE(IsOk(Migrate(*writer)));
     return std::make_unique<Opened>(file_, std::move(writer));
   }
-  std::unique_ptr<Connection> Connect() {
+  std::unique_ptr<SqliteConnection> Connect() {
     if (!std::filesystem::exists(file_)) std::ofstream(file_).close();
-    return Connection::Open(file_, Connection::Access::kWrite, kOptions).value();
+    return SqliteConnection::Open(file_, SqliteConnection::Access::kWrite, kOptions).value();
   }
   // Another user of the same file, as the sqlite3 program would be.
   Status Execute(const std::string& sql) { return Connect()->Execute(sql.c_str()); }

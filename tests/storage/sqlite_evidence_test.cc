@@ -36,7 +36,7 @@ class SqliteEvidence : public Sqlite {
     return all.str();
   }
   int64_t Number(const char* sql) {
-    auto connection = Connection::Open(file_, Connection::Access::kRead, {}).value();
+    auto connection = SqliteConnection::Open(file_, SqliteConnection::Access::kRead, {}).value();
     Query row(*connection, sql);
     EXPECT_TRUE(row.Next().value());
     return row.Int(0);
@@ -120,7 +120,7 @@ TEST_F(SqliteEvidence, EvidenceThatCannotBeIsAnError) {
     EXPECT_TRUE(FailsWith(Code::kInternal, backend->acme().FindAuthorization(id))) << json;
   };
   const std::string whole = [&] {
-    auto connection = Connection::Open(file_, Connection::Access::kRead, {}).value();
+    auto connection = SqliteConnection::Open(file_, SqliteConnection::Access::kRead, {}).value();
     Query row(*connection, "SELECT attestation FROM attestation");
     EXPECT_TRUE(row.Next().value());
     return row.Text(0);

@@ -31,7 +31,7 @@ class Sqlite : public testing::Test {
   }
   // Another user of the same file, as the sqlite3 program would be.
   void Execute(const char* sql) {
-    auto connection = Connection::Open(file_, Connection::Access::kWrite, {});
+    auto connection = SqliteConnection::Open(file_, SqliteConnection::Access::kWrite, {});
     ASSERT_TRUE(IsOk(connection));
     ASSERT_TRUE(IsOk((*connection)->Execute(sql)));
   }
@@ -40,7 +40,7 @@ class Sqlite : public testing::Test {
     const std::filesystem::path newer = directory_ / "newer.sqlite";
     std::filesystem::rename(file_, newer);
     std::ofstream(file_).close();
-    auto connection = Connection::Open(file_, Connection::Access::kWrite, {}).value();
+    auto connection = SqliteConnection::Open(file_, SqliteConnection::Access::kWrite, {}).value();
     const auto execute = [&](const std::string& sql) {
       ASSERT_TRUE(IsOk(connection->Execute(sql.c_str()))) << sql;
     };
@@ -65,7 +65,7 @@ class Sqlite : public testing::Test {
     return account;
   }
   int64_t RootPageOf(const char* table) {
-    auto connection = Connection::Open(file_, Connection::Access::kRead, {}).value();
+    auto connection = SqliteConnection::Open(file_, SqliteConnection::Access::kRead, {}).value();
     Query row(*connection, "SELECT rootpage FROM sqlite_schema WHERE name = ?", table);
     EXPECT_TRUE(row.Next().value());
     return row.Int(0);

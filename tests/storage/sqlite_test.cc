@@ -190,7 +190,7 @@ TEST_F(Sqlite, AFullDiskLosesNothingThatWasAcknowledged) {
 TEST_F(Sqlite, AnotherWriterDelaysWritesButNotReads) {
   const auto backend = Open({.busy_timeout = std::chrono::milliseconds(20)});
   const acme::Account account = Register(*backend);
-  auto other = Connection::Open(file_, Connection::Access::kWrite, {});
+  auto other = SqliteConnection::Open(file_, SqliteConnection::Access::kWrite, {});
   ASSERT_TRUE(IsOk((*other)->Execute("BEGIN IMMEDIATE")));
   const acme::NewOrder order = make_.NewOrder(account.id, "a.example");
   EXPECT_TRUE(FailsWith(Code::kUnavailable, backend->acme().CreateOrder(order)));

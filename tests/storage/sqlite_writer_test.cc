@@ -21,7 +21,7 @@ class GroupCommit : public testing::Test {
  protected:
   GroupCommit() {
     std::ofstream(file_).close();
-    auto connection = Connection::Open(file_, Connection::Access::kWrite, {}).value();
+    auto connection = SqliteConnection::Open(file_, SqliteConnection::Access::kWrite, {}).value();
     EXPECT_TRUE(
         IsOk(connection->Execute("PRAGMA journal_mode = WAL; CREATE TABLE t (x INTEGER);"
                                  "CREATE TABLE health (probes INTEGER)")));
@@ -51,7 +51,7 @@ class GroupCommit : public testing::Test {
     };
   }
   std::vector<int64_t> Stored() {
-    auto reader = Connection::Open(file_, Connection::Access::kRead, {}).value();
+    auto reader = SqliteConnection::Open(file_, SqliteConnection::Access::kRead, {}).value();
     std::vector<int64_t> stored;
     Query row(*reader, "SELECT x FROM t ORDER BY x");
     while (row.Next().value()) stored.push_back(row.Int(0));

@@ -1,4 +1,4 @@
-#include "storage/sqlite_certificates.h"
+#include "storage/sql_certificates.h"
 
 #include <algorithm>
 
@@ -13,14 +13,17 @@ using ca::Serial;
 using ca::SerialState;
 
 constexpr const char* kIssuer = "SELECT id FROM issuer WHERE name = ?";
+constexpr const char* kInsertIssuer =
+    "INSERT INTO issuer (id, name) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM issuer), ?) "
+    "RETURNING id";
 constexpr const char* kInsertBody =
-    "INSERT INTO certificate_body (serial, reference, owner, profile, dns_names, intended_at, tbs, "
-    "spki_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO certificate_body (id, serial, reference, owner, profile, dns_names, intended_at, "
+    "tbs, spki_sha256, worker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id";
 constexpr const char* kInsertStatus =
     "INSERT INTO certificate_status (serial, issuer, body, state, not_after) "
     "VALUES (?, ?, ?, 0, ?)";
 constexpr const char* kInsertName =
-    "INSERT OR IGNORE INTO certificate_name (name, body) VALUES (?, ?)";
+    "INSERT INTO certificate_name (name, body) VALUES (?, ?) ON CONFLICT DO NOTHING";
 constexpr const char* kStatus =
     "SELECT s.state, s.not_after, s.revoked_at, s.reason, s.body "
     "FROM certificate_status s JOIN issuer i ON i.id = s.issuer WHERE s.serial = ? AND i.name = ?";
@@ -28,18 +31,24 @@ constexpr const char* kIssued = "UPDATE certificate_status SET state = 1 WHERE s
 constexpr const char* kRevoked =
     "UPDATE certificate_status SET state = ?, revoked_at = ?, reason = ? WHERE serial = ?";
 constexpr const char* kSetDer =
-    "UPDATE certificate_body SET der = ?, tbs = NULL, tbs_offset = ?, tbs_size = ? WHERE id = ?";
+    "UPDATE certificate_body SET der = ?, tbs = NULL, tbs_offset = ?, tbs_size = ?, worker = NULL "
+    "WHERE id = ?";
 constexpr const char* kSetDerBesideTbs = "UPDATE certificate_body SET der = ? WHERE id = ?";
+// The greatest and one: events come in the order of their commits, or a commit fails.
+constexpr const char* kInsertEvent =
+    "INSERT INTO revocation_event (sequence, serial) VALUES "
+    "((SELECT coalesce(max(sequence), 0) + 1 FROM revocation_event), ?)";
 constexpr const char* kCompromise =
-    "INSERT OR IGNORE INTO compromised_key (spki_sha256) "
-    "SELECT spki_sha256 FROM certificate_body WHERE id = ? AND spki_sha256 IS NOT NULL";
+    "INSERT INTO compromised_key (spki_sha256) "
+    "SELECT spki_sha256 FROM certificate_body WHERE id = ? AND spki_sha256 IS NOT NULL "
+    "ON CONFLICT DO NOTHING";
 constexpr const char* kIsCompromised = "SELECT 1 FROM compromised_key WHERE spki_sha256 = ?";
 constexpr const char* kIsCertified = "SELECT 1 FROM certificate_body WHERE spki_sha256 = ? LIMIT 1";
 constexpr const char* kHasReference =
     "SELECT 1 FROM certificate_body WHERE reference = ? AND reference <> '' LIMIT 1";
 constexpr const char* kNextCrlNumber =
     "INSERT INTO crl_number (issuer, number) VALUES (?, 1) "
-    "ON CONFLICT (issuer) DO UPDATE SET number = number + 1 RETURNING number";
+    "ON CONFLICT (issuer) DO UPDATE SET number = crl_number.number + 1 RETURNING number";
 
 struct StatusRow {
   ca::CertStatus status;
@@ -63,19 +72,34 @@ Result<int64_t> EnsureIssuer(Connection& connection, const IssuerId& issuer) {
     AGENTCA_ASSIGN(const bool found, row.Next());
     if (found) return row.Int(0);
   }
-  AGENTCA_TRY(Query(connection, "INSERT INTO issuer (name) VALUES (?)", issuer).Run());
-  return connection.last_row();
+  Query row(connection, kInsertIssuer, issuer);
+  AGENTCA_ASSIGN(const bool inserted, row.Next());
+  if (!inserted) return Damaged("the issuers");
+  const int64_t id = row.Int(0);
+  AGENTCA_TRY(row.Run());  // a statement with RETURNING acts to the end
+  return id;
 }
 
-Status InsertIntent(Connection& connection, const ca::Ticket& ticket, Time now) {
+Result<int64_t> InsertBody(Connection& connection, const ca::Ticket& ticket,
+                           const std::string& worker, Time now) {
+  AGENTCA_ASSIGN(const std::string names, ToLines(ticket.dns_names()));
+  for (;;) {
+    const int64_t id = NewRowId();
+    Query row(connection, kInsertBody, id, ticket.serial().bytes(), ticket.reference(),
+              ticket.owner(), ticket.profile(), names, now, ticket.tbs(), ticket.key(), worker);
+    AGENTCA_ASSIGN(const bool inserted, row.Next());
+    if (!inserted) continue;  // another node drew the same
+    AGENTCA_TRY(row.Run());
+    return id;
+  }
+}
+
+Status InsertIntent(Connection& connection, const ca::Ticket& ticket, const std::string& worker,
+                    Time now) {
   AGENTCA_ASSIGN(const bool compromised, Query(connection, kIsCompromised, ticket.key()).Next());
   if (compromised) return KeyCompromised();
   AGENTCA_ASSIGN(const int64_t issuer, EnsureIssuer(connection, ticket.issuer_id()));
-  AGENTCA_ASSIGN(const std::string names, ToLines(ticket.dns_names()));
-  AGENTCA_TRY(Query(connection, kInsertBody, ticket.serial().bytes(), ticket.reference(),
-                    ticket.owner(), ticket.profile(), names, now, ticket.tbs(), ticket.key())
-                  .Run());
-  const int64_t body = connection.last_row();
+  AGENTCA_ASSIGN(const int64_t body, InsertBody(connection, ticket, worker, now));
   AGENTCA_TRY(
       Query(connection, kInsertStatus, ticket.serial().bytes(), issuer, body, ticket.not_after())
           .Run());
@@ -118,8 +142,7 @@ Status MarkRevoked(Connection& connection, const Serial& serial, SerialState sta
   AGENTCA_TRY(Query(connection, kRevoked, static_cast<int>(state), at, static_cast<int>(reason),
                     serial.bytes())
                   .Run());
-  return Query(connection, "INSERT INTO revocation_event (serial) VALUES (?)", serial.bytes())
-      .Run();
+  return Query(connection, kInsertEvent, serial.bytes()).Run();
 }
 
 }  // namespace
@@ -138,9 +161,10 @@ Result<std::optional<ca::Revocation>> ReadRevocation(Query& row, int at_column, 
   return std::optional(ca::Revocation{row.At(at_column), *reason});
 }
 
-Status AddIntent(Connection& connection, const ca::Ticket& ticket, Time now) {
+Status AddIntent(Connection& connection, const ca::Ticket& ticket, const std::string& worker,
+                 Time now) {
   if (ticket.spent()) return Error{Code::kInternal, "storage: the ticket is spent"};
-  Status inserted = InsertIntent(connection, ticket, now);
+  Status inserted = InsertIntent(connection, ticket, worker, now);
   if (!inserted.ok() && inserted.error().code == Code::kConflict) return SerialReused();
   return inserted;
 }
@@ -157,18 +181,18 @@ Result<bool> HasHadIntent(Connection& connection, std::string_view reference) {
   return Query(connection, kHasReference, reference).Next();
 }
 
-Status SqliteCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
+Status SqlCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
   return database_.Write(
-      [&](Connection& connection) { return AddIntent(connection, ticket, now); });
+      [&](Connection& connection) { return AddIntent(connection, ticket, process_, now); });
 }
 
-Status SqliteCertificateStore::RecordCertificate(const ca::Certificate& certificate,
+Status SqlCertificateStore::RecordCertificate(const ca::Certificate& certificate,
                                                  const IssuerId& issuer) {
   return database_.Write(
       [&](Connection& connection) { return AddCertificate(connection, certificate, issuer); });
 }
 
-Status SqliteCertificateStore::Abandon(const IssuerId& issuer, const Serial& serial, Time at) {
+Status SqlCertificateStore::Abandon(const IssuerId& issuer, const Serial& serial, Time at) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
     AGENTCA_ASSIGN(const bool pending, GuardAbandoning(row.status.state));
@@ -177,7 +201,7 @@ Status SqliteCertificateStore::Abandon(const IssuerId& issuer, const Serial& ser
   });
 }
 
-Status SqliteCertificateStore::Revoke(const IssuerId& issuer, const Serial& serial,
+Status SqlCertificateStore::Revoke(const IssuerId& issuer, const Serial& serial,
                                       ca::Reason reason, Time at) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
@@ -189,7 +213,7 @@ Status SqliteCertificateStore::Revoke(const IssuerId& issuer, const Serial& seri
   });
 }
 
-Result<uint64_t> SqliteCertificateStore::NextCrlNumber(const IssuerId& issuer) {
+Result<uint64_t> SqlCertificateStore::NextCrlNumber(const IssuerId& issuer) {
   return database_.Write([&](Connection& connection) -> Result<uint64_t> {
     AGENTCA_ASSIGN(const int64_t id, EnsureIssuer(connection, issuer));
     Query row(connection, kNextCrlNumber, id);
@@ -201,7 +225,7 @@ Result<uint64_t> SqliteCertificateStore::NextCrlNumber(const IssuerId& issuer) {
   });
 }
 
-Result<ca::KeyHistory> SqliteCertificateStore::HistoryOf(const Sha256Digest& key) {
+Result<ca::KeyHistory> SqlCertificateStore::HistoryOf(const Sha256Digest& key) {
   return database_.Read([&](Connection& connection) -> Result<ca::KeyHistory> {
     AGENTCA_ASSIGN(const bool compromised, Query(connection, kIsCompromised, key).Next());
     if (compromised) return ca::KeyHistory::kCompromised;
@@ -210,7 +234,7 @@ Result<ca::KeyHistory> SqliteCertificateStore::HistoryOf(const Sha256Digest& key
   });
 }
 
-Result<ca::CertStatus> SqliteCertificateStore::StatusOf(const IssuerId& issuer,
+Result<ca::CertStatus> SqlCertificateStore::StatusOf(const IssuerId& issuer,
                                                         const Serial& serial) {
   return database_.Read([&](Connection& connection) -> Result<ca::CertStatus> {
     AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));

@@ -1,9 +1,14 @@
+#include <algorithm>
+
 #include "storage/codec.h"
-#include "storage/sqlite_certificates.h"
+#include "storage/sql_certificates.h"
+#include "storage/sql_cluster.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
 namespace {
+
+constexpr size_t kMaxRows = size_t{1} << 20;  // of one listing
 
 using ca::CertificateFilter;
 using ca::CertificateRecord;
@@ -14,26 +19,35 @@ constexpr const char* kBySerial =
 constexpr const char* kByReference =
     "SELECT * FROM certificate_record WHERE reference = ? AND reference <> '' "
     "ORDER BY id DESC LIMIT 1";
-constexpr const char* kIntents =
-    "SELECT * FROM certificate_record WHERE state = 0 AND intended_at < ? ORDER BY id";
+// ?1 this process, ?2 whether its own are meant, too, ?3 to ?4 when a lease must end to hold, ?5 at
+// most so many.
+constexpr const char* kLeftIntents =
+    "SELECT r.* FROM certificate_record r JOIN certificate_body b ON b.id = r.id "
+    "WHERE r.state = 0 AND "
+    "(b.worker IS NULL OR (b.worker = ?1 AND ?2 = 1) OR (b.worker <> ?1 AND NOT EXISTS "
+    "(SELECT 1 FROM node n WHERE n.id = b.worker AND n.expires_at > ?3 AND n.expires_at <= ?4))) "
+    "ORDER BY r.id LIMIT ?5";
 
-// ?1 rows before this one, ?2 only valid ones, ?3 at this time, ?4 owner or NULL, ?5 name.
+// ?1 rows before this one, ?2 only valid ones, ?3 at this time, ?4 owner or NULL, ?5 at most so
+// many, ?6 name.
 constexpr const char* kAll =
-    "SELECT * FROM certificate_record WHERE id < ?1 AND (?4 IS NULL OR owner = ?4) "
-    "AND (?2 = 0 OR (state = 1 AND revoked_at IS NULL AND not_after >= ?3)) ORDER BY id DESC";
+    "SELECT * FROM certificate_record WHERE id < ?1 AND (CAST(?4 AS TEXT) IS NULL OR owner = ?4) "
+    "AND (?2 = 0 OR (state = 1 AND revoked_at IS NULL AND not_after >= ?3)) ORDER BY id DESC "
+    "LIMIT ?5";
 constexpr const char* kByOwner =
     "SELECT * FROM certificate_record WHERE id < ?1 AND owner = ?4 AND owner <> '' "
-    "AND (?2 = 0 OR (state = 1 AND revoked_at IS NULL AND not_after >= ?3)) ORDER BY id DESC";
+    "AND (?2 = 0 OR (state = 1 AND revoked_at IS NULL AND not_after >= ?3)) ORDER BY id DESC "
+    "LIMIT ?5";
 constexpr const char* kByName =
     "SELECT r.* FROM certificate_name n JOIN certificate_record r ON r.id = n.body "
-    "WHERE n.name = ?5 AND n.body < ?1 AND (?4 IS NULL OR r.owner = ?4) "
+    "WHERE n.name = ?6 AND n.body < ?1 AND (CAST(?4 AS TEXT) IS NULL OR r.owner = ?4) "
     "AND (?2 = 0 OR (r.state = 1 AND r.revoked_at IS NULL AND r.not_after >= ?3)) "
-    "ORDER BY n.body DESC";
+    "ORDER BY n.body DESC LIMIT ?5";
 
 constexpr const char* kRevokedOf =
     "SELECT serial, revoked_at, reason FROM certificate_status "
     "WHERE issuer = (SELECT id FROM issuer WHERE name = ?) AND revoked_at IS NOT NULL "
-    "AND not_after >= ? ORDER BY serial";
+    "AND not_after >= ? AND serial > ? ORDER BY serial LIMIT 4096";
 constexpr const char* kEvents =
     "SELECT e.sequence, i.name, e.serial FROM revocation_event e "
     "JOIN certificate_status s ON s.serial = e.serial JOIN issuer i ON i.id = s.issuer "
@@ -65,7 +79,7 @@ enum Column : int {
   kTbsSize
 };
 
-// tbs and der as they were stored: see SetDer in sqlite_certificates.cc.
+// tbs and der as they were stored: see SetDer in sql_certificates.cc.
 Status ReadBytes(Query& row, CertificateRecord& record) {
   if (!row.IsNull(kDer)) record.der = row.Blob(kDer);
   if (!row.IsNull(kTbs)) {
@@ -108,15 +122,14 @@ Result<CertificateRecord> ReadOne(Query& row) {
   return ReadRecord(row);
 }
 
-Result<Records> ReadUpTo(Query& row, size_t limit) {
+Result<Records> ReadAll(Query& row) {
   Records records;
-  while (records.size() < limit) {
+  for (;;) {
     AGENTCA_ASSIGN(const bool found, row.Next());
-    if (!found) break;
+    if (!found) return records;
     AGENTCA_ASSIGN(auto record, ReadRecord(row));
     records.push_back(std::move(record));
   }
-  return records;
 }
 
 Result<int64_t> PositionOf(Connection& connection, const std::string& after) {
@@ -129,6 +142,22 @@ Result<int64_t> PositionOf(Connection& connection, const std::string& after) {
   return row.Int(0);
 }
 
+// False: there are no more, or `visit` has seen enough. A driver may hold all rows of a statement in
+// memory, hence the pages.
+Result<bool> VisitPage(Connection& connection, const ca::IssuerId& issuer, Time not_before,
+                       Bytes& after, const std::function<bool(const ca::RevokedEntry&)>& visit) {
+  Query row(connection, kRevokedOf, issuer, not_before, after);
+  for (bool any = false;; any = true) {
+    AGENTCA_ASSIGN(const bool found, row.Next());
+    if (!found) return any;
+    AGENTCA_ASSIGN(auto serial, ReadSerial(row, 0));
+    AGENTCA_ASSIGN(const auto revocation, ReadRevocation(row, 1, 2));
+    if (!revocation || !row.intact()) return Damaged("a revocation");
+    after = serial.bytes();
+    if (!visit({std::move(serial), *revocation})) return false;
+  }
+}
+
 const char* StatementFor(const CertificateFilter& filter) {
   if (filter.name) return kByName;
   return filter.owner && !filter.owner->empty() ? kByOwner : kAll;
@@ -136,7 +165,7 @@ const char* StatementFor(const CertificateFilter& filter) {
 
 }  // namespace
 
-Result<CertificateRecord> SqliteCertificateStore::Find(const ca::IssuerId& issuer,
+Result<CertificateRecord> SqlCertificateStore::Find(const ca::IssuerId& issuer,
                                                        const ca::Serial& serial) {
   return database_.Read([&](Connection& connection) {
     Query row(connection, kBySerial, serial.bytes(), issuer);
@@ -144,47 +173,45 @@ Result<CertificateRecord> SqliteCertificateStore::Find(const ca::IssuerId& issue
   });
 }
 
-Result<CertificateRecord> SqliteCertificateStore::FindByReference(std::string_view reference) {
+Result<CertificateRecord> SqlCertificateStore::FindByReference(std::string_view reference) {
   return database_.Read([&](Connection& connection) {
     Query row(connection, kByReference, reference);
     return ReadOne(row);
   });
 }
 
-Result<Records> SqliteCertificateStore::ListIntents(Time before) {
-  return database_.Read([&](Connection& connection) {
-    Query row(connection, kIntents, before);
-    return ReadUpTo(row, SIZE_MAX);
+Result<Records> SqlCertificateStore::ListIntents(ca::WorkScope scope, size_t limit) {
+  return database_.Read([&](Connection& connection) -> Result<Records> {
+    AGENTCA_ASSIGN(const LeaseTime time, ReadLeaseTime(connection));
+    Query row(connection, kLeftIntents, process_, scope == ca::WorkScope::kOwnAndDead, time.now,
+              time.latest, static_cast<int64_t>(std::min(limit, kMaxRows)));
+    return ReadAll(row);
   });
 }
 
-Result<Records> SqliteCertificateStore::List(const CertificateFilter& filter) {
+Result<Records> SqlCertificateStore::List(const CertificateFilter& filter) {
   return database_.ReadSnapshot([&](Connection& connection) -> Result<Records> {
     AGENTCA_ASSIGN(const int64_t position, PositionOf(connection, filter.after));
     Query row(connection, StatementFor(filter), position, filter.only_valid, filter.now,
-              filter.owner);
+              filter.owner, static_cast<int64_t>(std::min(filter.limit, kMaxRows)));
     if (filter.name) row.Bind(*filter.name);
-    return ReadUpTo(row, filter.limit);
+    return ReadAll(row);
   });
 }
 
-Status SqliteCertificateStore::VisitRevoked(
+Status SqlCertificateStore::VisitRevoked(
     const ca::IssuerId& issuer, Time not_before,
     const std::function<bool(const ca::RevokedEntry&)>& visit) {
-  return database_.Read([&](Connection& connection) -> Status {
-    Query row(connection, kRevokedOf, issuer, not_before);
-    for (;;) {
-      AGENTCA_ASSIGN(const bool found, row.Next());
-      if (!found) return {};
-      AGENTCA_ASSIGN(auto serial, ReadSerial(row, 0));
-      AGENTCA_ASSIGN(const auto revocation, ReadRevocation(row, 1, 2));
-      if (!revocation || !row.intact()) return Damaged("a revocation");
-      if (!visit({std::move(serial), *revocation})) return {};
+  return database_.ReadSnapshot([&](Connection& connection) -> Status {
+    Bytes after;
+    for (bool more = true; more;) {
+      AGENTCA_ASSIGN(more, VisitPage(connection, issuer, not_before, after, visit));
     }
+    return {};
   });
 }
 
-Result<std::vector<ca::RevocationEvent>> SqliteCertificateStore::RevocationsSince(int64_t after,
+Result<std::vector<ca::RevocationEvent>> SqlCertificateStore::RevocationsSince(int64_t after,
                                                                                   size_t limit) {
   using Events = std::vector<ca::RevocationEvent>;
   return database_.Read([&](Connection& connection) -> Result<Events> {
@@ -200,7 +227,7 @@ Result<std::vector<ca::RevocationEvent>> SqliteCertificateStore::RevocationsSinc
   });
 }
 
-Result<int64_t> SqliteCertificateStore::LastRevocationSequence() {
+Result<int64_t> SqlCertificateStore::LastRevocationSequence() {
   return database_.Read([&](Connection& connection) -> Result<int64_t> {
     Query row(connection, "SELECT coalesce(max(sequence), 0) FROM revocation_event");
     AGENTCA_ASSIGN(const bool found, row.Next());

@@ -1,6 +1,6 @@
 #include "storage/codec.h"
-#include "storage/sqlite_acme.h"
-#include "storage/sqlite_acme_rows.h"
+#include "storage/sql_acme.h"
+#include "storage/sql_acme_rows.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -15,7 +15,7 @@ constexpr const char* kById =
     "FROM acme_grant g LEFT JOIN attestation a ON a.reference = g.key_id WHERE g.key_id = ?";
 // The same number of octets, so that they are written over those of the key.
 constexpr const char* kSpend =
-    "UPDATE acme_grant SET mac_key = zeroblob(length(mac_key)), account = ? WHERE key_id = ?";
+    "UPDATE acme_grant SET mac_key = ?, account = ? WHERE key_id = ?";
 constexpr const char* kSetAccount = "UPDATE attestation SET account = ? WHERE reference = ?";
 
 Result<Grant> Load(Connection& connection, std::string_view key_id) {
@@ -39,17 +39,18 @@ Result<Grant> Load(Connection& connection, std::string_view key_id) {
 Status SpendGrantOn(Connection& connection, const std::string& key_id,
                     const acme::AccountId& account, Time now) {
   auto grant = Load(connection, key_id);
-  SqliteLedger ledger(connection);
+  const Bytes zeros(grant.ok() ? grant->mac_key.size() : 0);
+  SqlLedger ledger(connection);
   AGENTCA_TRY(SpendGrant(ledger, grant, now));
-  AGENTCA_TRY(Query(connection, kSpend, account, key_id).Run());
+  AGENTCA_TRY(Query(connection, kSpend, zeros, account, key_id).Run());
   return Query(connection, kSetAccount, account, key_id).Run();
 }
 
-Status SqliteAcmeStore::RecordGrant(const Grant& grant) {
+Status SqlAcmeStore::RecordGrant(const Grant& grant) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const bool known, Query(connection, kById, grant.key_id).Next());
     if (known) return IdInUse();
-    SqliteLedger ledger(connection);
+    SqlLedger ledger(connection);
     AGENTCA_TRY(KeepAttestation(ledger, {grant.key_id, {}, grant.attestation}, grant.created_at));
     return Query(connection, kInsert, grant.key_id, grant.mac_key, grant.created_at,
                  grant.expires_at)
@@ -57,7 +58,7 @@ Status SqliteAcmeStore::RecordGrant(const Grant& grant) {
   });
 }
 
-Result<Grant> SqliteAcmeStore::FindGrant(std::string_view key_id) {
+Result<Grant> SqlAcmeStore::FindGrant(std::string_view key_id) {
   return database_.Read([&](Connection& connection) { return Load(connection, key_id); });
 }
 

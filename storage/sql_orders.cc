@@ -1,7 +1,7 @@
 #include "storage/codec.h"
-#include "storage/sqlite_acme.h"
-#include "storage/sqlite_acme_rows.h"
-#include "storage/sqlite_certificates.h"
+#include "storage/sql_acme.h"
+#include "storage/sql_acme_rows.h"
+#include "storage/sql_certificates.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -23,9 +23,17 @@ constexpr const char* kByCertificate = "SELECT id FROM acme_order WHERE certific
 constexpr const char* kByAccount =
     "SELECT id FROM acme_order WHERE account = ?1 AND (created_at, id) < (?2, ?3) "
     "AND error IS NULL AND (finalizing = 1 OR expires_at > ?4) "
-    "ORDER BY created_at DESC, id DESC";
+    "ORDER BY created_at DESC, id DESC LIMIT ?5";
 constexpr const char* kCursor = "SELECT created_at FROM acme_order WHERE id = ? AND account = ?";
-constexpr const char* kSettle = "UPDATE acme_order SET certificate = ?, error = ? WHERE id = ?";
+// Both for the worker alone, if there is one.
+constexpr const char* kSettle =
+    "UPDATE acme_order SET certificate = ?, error = ?, worker = NULL "
+    "WHERE id = ? AND (worker IS NULL OR worker = ?) RETURNING id";
+constexpr const char* kKeep =
+    "UPDATE acme_order SET worker = ?1 WHERE id = ?2 AND (worker IS NULL OR worker = ?1) "
+    "RETURNING id";
+constexpr const char* kBegin =
+    "UPDATE acme_order SET finalizing = 1, approval = ?, worker = ? WHERE id = ?";
 
 // Orders and authorizations that are looked at for one page: with more, the page is short but goes
 // on.
@@ -68,26 +76,38 @@ Status CheckReady(Connection& connection, const OrderId& id, const acme::Finaliz
   const acme::AccountStatus account = row.account;
   AGENTCA_ASSIGN(OrderView view, LoadView(connection, std::move(row)));
   AGENTCA_TRY(StartFinalizing(view, account, now));
-  SqliteLedger ledger(connection);
+  SqlLedger ledger(connection);
   return CheckGuard(ledger, view, guard);
 }
 
-Status MarkFinalizing(Connection& connection, const OrderId& id, bool asks) {
-  return Query(connection, "UPDATE acme_order SET finalizing = 1, approval = ? WHERE id = ?", asks,
-               id)
-      .Run();
+// An order that asks waits for a human, and is nobody's work.
+Status MarkFinalizing(Connection& connection, const OrderId& id, bool asks,
+                      const std::string& self) {
+  std::optional<std::string> worker;
+  if (!asks) worker = self;
+  return Query(connection, kBegin, asks, worker, id).Run();
 }
 
-Status Settle(Connection& connection, const OrderId& id, const Result<ca::Serial>& outcome) {
+// False: the order is the work of another.
+Result<bool> RunAsWorker(Query& update) {
+  AGENTCA_ASSIGN(const bool ours, update.Next());
+  if (ours) AGENTCA_TRY(update.Run());  // a statement with RETURNING acts to the end
+  return ours;
+}
+
+Status Settle(Connection& connection, const OrderId& id, const Result<ca::Serial>& outcome,
+              const std::string& self) {
   AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
   AGENTCA_TRY(SettleOrder(row.order, outcome));
   std::optional<Bytes> serial;
   std::optional<std::string> error;
   if (row.order.certificate) serial = row.order.certificate->bytes();
   if (row.order.error) error = ToJson(*row.order.error);
-  Status settled = Query(connection, kSettle, serial, error, id).Run();
+  Query update(connection, kSettle, serial, error, id, self);
+  const auto settled = RunAsWorker(update);
   if (!settled.ok() && settled.error().code == Code::kConflict) return CertificateInUse();
-  return settled;
+  AGENTCA_TRY(settled);
+  return *settled ? Status() : Status(TakenUp());
 }
 
 // Where a page begins: before everything, or after the order `after`.
@@ -134,7 +154,7 @@ Result<OrderRow> LoadOrderRow(Connection& connection, const OrderId& id) {
   return OrderRow{std::move(order), std::move(ids), account};
 }
 
-Result<OrderView> SqliteAcmeStore::CreateOrder(const acme::NewOrder& request) {
+Result<OrderView> SqlAcmeStore::CreateOrder(const acme::NewOrder& request) {
   return database_.Write([&](Connection& connection) -> Result<OrderView> {
     AGENTCA_ASSIGN(const auto account, AccountStatusOf(connection, request.order.account_id));
     AGENTCA_TRY(GuardAccountChange(account));
@@ -146,11 +166,11 @@ Result<OrderView> SqliteAcmeStore::CreateOrder(const acme::NewOrder& request) {
   });
 }
 
-Result<OrderView> SqliteAcmeStore::FindOrder(const OrderId& id) {
+Result<OrderView> SqlAcmeStore::FindOrder(const OrderId& id) {
   return database_.ReadSnapshot([&](Connection& connection) { return LoadOrder(connection, id); });
 }
 
-Result<OrderView> SqliteAcmeStore::FindOrderByCertificate(const ca::Serial& serial) {
+Result<OrderView> SqlAcmeStore::FindOrderByCertificate(const ca::Serial& serial) {
   return database_.ReadSnapshot([&](Connection& connection) -> Result<OrderView> {
     Query row(connection, kByCertificate, serial.bytes());
     AGENTCA_ASSIGN(const bool found, row.Next());
@@ -159,13 +179,14 @@ Result<OrderView> SqliteAcmeStore::FindOrderByCertificate(const ca::Serial& seri
   });
 }
 
-Result<acme::OrderPage> SqliteAcmeStore::ListOrders(const acme::AccountId& id,
+Result<acme::OrderPage> SqlAcmeStore::ListOrders(const acme::AccountId& id,
                                                     std::string_view after, size_t limit,
                                                     Time now) {
   return database_.ReadSnapshot([&](Connection& connection) -> Result<acme::OrderPage> {
     AGENTCA_ASSIGN(const Position position, PositionOf(connection, id, after));
     acme::OrderPage page;
-    Query row(connection, kByAccount, id, position.created_at, position.id, now);
+    Query row(connection, kByAccount, id, position.created_at, position.id, now,
+              static_cast<int64_t>(kMaxLooks + 1));
     std::string seen;
     for (size_t looks = 0;;) {
       AGENTCA_ASSIGN(const bool found, row.Next());
@@ -184,25 +205,25 @@ Result<acme::OrderPage> SqliteAcmeStore::ListOrders(const acme::AccountId& id,
   });
 }
 
-Status SqliteAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
+Status SqlAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
                                       const acme::FinalizeGuard& guard, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_TRY(CheckReady(connection, id, guard, now));
-    AGENTCA_TRY(MarkFinalizing(connection, id, false));
-    return AddIntent(connection, ticket, now);
+    AGENTCA_TRY(MarkFinalizing(connection, id, false, process_));
+    return AddIntent(connection, ticket, process_, now);
   });
 }
 
-Status SqliteAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approval,
+Status SqlAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approval,
                                     const acme::FinalizeGuard& guard, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_TRY(CheckReady(connection, id, guard, now));
     AGENTCA_TRY(InsertApproval(connection, id, approval));
-    return MarkFinalizing(connection, id, true);
+    return MarkFinalizing(connection, id, true, process_);
   });
 }
 
-Status SqliteAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
+Status SqlAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
                                       const acme::FinalizeGuard& guard, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
@@ -210,39 +231,29 @@ Status SqliteAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticke
     AGENTCA_ASSIGN(const bool begun, HasHadIntent(connection, id));
     if (begun) return BegunBefore();
     AGENTCA_ASSIGN(const OrderView view, LoadView(connection, std::move(row)));
-    SqliteLedger ledger(connection);
+    SqlLedger ledger(connection);
     AGENTCA_TRY(CheckGuard(ledger, view, guard));
-    return AddIntent(connection, ticket, now);
+    Query update(connection, kKeep, process_, id);
+    AGENTCA_ASSIGN(const bool ours, RunAsWorker(update));
+    if (!ours) return BegunBefore();
+    return AddIntent(connection, ticket, process_, now);
   });
 }
 
-Status SqliteAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
+Status SqlAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
                                       const ca::IssuerId& issuer,
                                       const std::optional<ca::AgentId>& agent) {
   return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_TRY(Settle(connection, id, certificate.serial));
-    SqliteLedger ledger(connection);
+    AGENTCA_TRY(Settle(connection, id, certificate.serial, process_));
+    SqlLedger ledger(connection);
     if (agent) AGENTCA_TRY(GuardAgent(*agent, ledger.FindAgent(*agent)));
     return AddCertificate(connection, certificate, issuer);
   });
 }
 
-Status SqliteAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
-  return database_.Write([&](Connection& connection) { return Settle(connection, id, outcome); });
-}
-
-Result<std::vector<OrderId>> SqliteAcmeStore::ListProcessingOrders() {
-  return database_.Read([&](Connection& connection) -> Result<std::vector<OrderId>> {
-    std::vector<OrderId> ids;
-    Query row(connection,
-              "SELECT id FROM acme_order WHERE finalizing = 1 AND certificate IS NULL "
-              "AND error IS NULL ORDER BY id");
-    for (;;) {
-      AGENTCA_ASSIGN(const bool found, row.Next());
-      if (!found) return ids;
-      ids.push_back(row.Text(0));
-    }
-  });
+Status SqlAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
+  return database_.Write(
+      [&](Connection& connection) { return Settle(connection, id, outcome, process_); });
 }
 
 }  // namespace agentca::storage

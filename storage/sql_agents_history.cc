@@ -1,5 +1,5 @@
 #include "storage/codec.h"
-#include "storage/sqlite_agents.h"
+#include "storage/sql_agents.h"
 
 namespace agentca::storage {
 namespace {
@@ -9,7 +9,8 @@ using ca::AgentId;
 using Events = std::vector<AgentEvent>;
 
 constexpr const char* kAppend =
-    "INSERT INTO agent_event (tenant, name, at, by, what, detail) VALUES (?, ?, ?, ?, ?, ?)";
+    "INSERT INTO agent_event (sequence, tenant, name, at, by, what, detail) VALUES "
+    "((SELECT coalesce(max(sequence), 0) + 1 FROM agent_event), ?, ?, ?, ?, ?, ?)";
 constexpr const char* kHistory =
     "SELECT sequence, at, by, what, detail FROM agent_event "
     "WHERE tenant = ? AND name = ? AND sequence > ? ORDER BY sequence LIMIT ?";
@@ -36,19 +37,19 @@ Status AppendEvent(Connection& connection, const AgentId& id, const AgentNote& n
       .Run();
 }
 
-Result<Events> SqliteAgents::AgentHistory(const AgentId& id, int64_t after, size_t limit) {
+Result<Events> SqlAgents::AgentHistory(const AgentId& id, int64_t after, size_t limit) {
   return database_.ReadSnapshot([&](Connection& connection) -> Result<Events> {
     AGENTCA_TRY(LoadAgent(connection, id));
     return LoadEvents(connection, id, after, limit);
   });
 }
 
-Result<Events> SqliteAgents::HistoryOfTrust(int64_t after, size_t limit) {
+Result<Events> SqlAgents::HistoryOfTrust(int64_t after, size_t limit) {
   return database_.Read(
       [&](Connection& connection) { return LoadEvents(connection, {}, after, limit); });
 }
 
-Result<int64_t> SqliteAgents::TrustVersion() {
+Result<int64_t> SqlAgents::TrustVersion() {
   return database_.Read([&](Connection& connection) -> Result<int64_t> {
     Query row(connection, kTrustVersion);
     AGENTCA_ASSIGN(const bool found, row.Next());

@@ -1,6 +1,6 @@
 #include "storage/agent_codec.h"
 #include "storage/codec.h"
-#include "storage/sqlite_agents.h"
+#include "storage/sql_agents.h"
 
 namespace agentca::storage {
 namespace {
@@ -15,6 +15,7 @@ constexpr const char* kPutSource =
     "INSERT INTO evidence_source (name, definition) VALUES (?, ?) "
     "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition";
 constexpr const char* kRule = "SELECT name, definition FROM admission_rule WHERE name = ?";
+constexpr const char* kRuleExists = "SELECT 1 FROM admission_rule WHERE name = ?";
 constexpr const char* kRules = "SELECT name, definition FROM admission_rule ORDER BY name";
 constexpr const char* kPutRule =
     "INSERT INTO admission_rule (name, source, definition) VALUES (?, ?, ?) "
@@ -84,7 +85,7 @@ Status RequireSources(Connection& connection, const std::vector<std::string>& na
   return {};
 }
 
-Status SqliteAgents::PutRule(const AdmissionRule& rule, const Change& change) {
+Status SqlAgents::PutRule(const AdmissionRule& rule, const Change& change) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const auto previous, FindNamed<AdmissionRule>(connection, kRule, rule.name));
     AGENTCA_ASSIGN(const AgentNote note, PutRuleNote(PointerTo(previous), rule));
@@ -96,21 +97,21 @@ Status SqliteAgents::PutRule(const AdmissionRule& rule, const Change& change) {
 }
 
 // Also one that cannot be read: removing it is how to be rid of it.
-Status SqliteAgents::RemoveRule(const std::string& name, const Change& change) {
+Status SqlAgents::RemoveRule(const std::string& name, const Change& change) {
   return database_.Write([&](Connection& connection) -> Status {
-    const int64_t before = connection.changes();
+    AGENTCA_ASSIGN(const bool found, Query(connection, kRuleExists, name).Next());
+    if (!found) return NoSuchRule(name);
     AGENTCA_TRY(Query(connection, "DELETE FROM admission_rule WHERE name = ?", name).Run());
-    if (connection.changes() == before) return NoSuchRule(name);
     return AppendEvent(connection, {}, RemoveRuleNote(name), change);
   });
 }
 
-Result<std::vector<AdmissionRule>> SqliteAgents::ListRules() {
+Result<std::vector<AdmissionRule>> SqlAgents::ListRules() {
   return database_.Read(
       [](Connection& connection) { return All<AdmissionRule>(connection, kRules); });
 }
 
-Status SqliteAgents::PutSource(const EvidenceSource& source, const Change& change) {
+Status SqlAgents::PutSource(const EvidenceSource& source, const Change& change) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const auto previous,
                    FindNamed<EvidenceSource>(connection, kSource, source.name));
@@ -121,7 +122,7 @@ Status SqliteAgents::PutSource(const EvidenceSource& source, const Change& chang
   });
 }
 
-Status SqliteAgents::RemoveSource(const std::string& name, const Change& change) {
+Status SqlAgents::RemoveSource(const std::string& name, const Change& change) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const bool found, Query(connection, kSource, name).Next());
     if (!found) return NoSuchSource(name);
@@ -132,7 +133,7 @@ Status SqliteAgents::RemoveSource(const std::string& name, const Change& change)
   });
 }
 
-Result<std::vector<EvidenceSource>> SqliteAgents::ListSources() {
+Result<std::vector<EvidenceSource>> SqlAgents::ListSources() {
   return database_.Read(
       [](Connection& connection) { return All<EvidenceSource>(connection, kSources); });
 }

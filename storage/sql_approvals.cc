@@ -1,6 +1,6 @@
 #include "storage/codec.h"
-#include "storage/sqlite_acme.h"
-#include "storage/sqlite_acme_rows.h"
+#include "storage/sql_acme.h"
+#include "storage/sql_acme_rows.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -65,18 +65,18 @@ Result<Approval> LoadApproval(Connection& connection, const OrderId& id) {
   return approval;
 }
 
-Status SqliteAcmeStore::DecideApproval(const OrderId& id, Decision decision, const std::string& by,
+Status SqlAcmeStore::DecideApproval(const OrderId& id, Decision decision, const std::string& by,
                                        const std::string& reason, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
     AGENTCA_TRY(Decide(row.order, decision, by, reason, now));
-    SqliteLedger ledger(connection);
+    SqlLedger ledger(connection);
     AGENTCA_TRY(GuardDecision(ledger, *row.order.approval));
     return Query(connection, kDecide, static_cast<int>(decision), by, reason, now, id).Run();
   });
 }
 
-Result<std::vector<ApprovalRecord>> SqliteAcmeStore::ListApprovals(bool all, std::string_view after,
+Result<std::vector<ApprovalRecord>> SqlAcmeStore::ListApprovals(bool all, std::string_view after,
                                                                    size_t limit) {
   using Records = std::vector<ApprovalRecord>;
   return database_.ReadSnapshot([&](Connection& connection) -> Result<Records> {

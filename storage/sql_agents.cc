@@ -1,4 +1,4 @@
-#include "storage/sqlite_agents.h"
+#include "storage/sql_agents.h"
 
 #include "storage/agent_codec.h"
 #include "storage/codec.h"
@@ -13,6 +13,8 @@ using ca::Change;
 namespace {
 
 constexpr const char* kFind = "SELECT * FROM agent WHERE tenant = ? AND name = ?";
+constexpr const char* kFindForGuard =
+    "SELECT * FROM agent WHERE tenant = ? AND name = ? /*share*/";
 constexpr const char* kExists = "SELECT 1 FROM agent WHERE tenant = ? AND name = ?";
 constexpr const char* kSave =
     "INSERT INTO agent (tenant, name, status, admitted_by, version, created_at, changed_at, "
@@ -60,6 +62,13 @@ Result<Agent> Read(Query& row) {
   AGENTCA_TRY(RegistrationFromJson(row.Text(kRegistration), agent));
   if (!row.intact()) return Damaged("an agent");
   return agent;
+}
+
+Result<Agent> Load(Connection& connection, const char* sql, const AgentId& id) {
+  Query row(connection, sql, id.tenant, id.name);
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return NoSuchAgent(id);
+  return Read(row);
 }
 
 Result<bool> Exists(Connection& connection, const AgentId& id) {
@@ -120,10 +129,11 @@ Result<std::vector<Agent>> List(Connection& connection, const AgentId& after,
 }  // namespace
 
 Result<Agent> LoadAgent(Connection& connection, const AgentId& id) {
-  Query row(connection, kFind, id.tenant, id.name);
-  AGENTCA_ASSIGN(const bool found, row.Next());
-  if (!found) return NoSuchAgent(id);
-  return Read(row);
+  return Load(connection, kFind, id);
+}
+
+Result<Agent> LoadAgentForGuard(Connection& connection, const AgentId& id) {
+  return Load(connection, kFindForGuard, id);
 }
 
 Result<Agent> AdmitWithin(Connection& connection, const Agent& agent, const Change& change) {
@@ -132,7 +142,7 @@ Result<Agent> AdmitWithin(Connection& connection, const Agent& agent, const Chan
   return Keep(connection, StartAgent(agent, true, change), change);
 }
 
-Result<Agent> SqliteAgents::AddAgent(const Agent& agent, const Change& change) {
+Result<Agent> SqlAgents::AddAgent(const Agent& agent, const Change& change) {
   return database_.Write([&](Connection& connection) -> Result<Agent> {
     AGENTCA_ASSIGN(AgentStep step, StartAgent(agent, false, change));
     AGENTCA_ASSIGN(const bool exists, Exists(connection, agent.id));
@@ -141,30 +151,30 @@ Result<Agent> SqliteAgents::AddAgent(const Agent& agent, const Change& change) {
   });
 }
 
-Result<Agent> SqliteAgents::AdmitAgent(const Agent& agent, const Change& change) {
+Result<Agent> SqlAgents::AdmitAgent(const Agent& agent, const Change& change) {
   return database_.Write(
       [&](Connection& connection) { return AdmitWithin(connection, agent, change); });
 }
 
-Result<Agent> SqliteAgents::FindAgent(const AgentId& id) {
+Result<Agent> SqlAgents::FindAgent(const AgentId& id) {
   return database_.Read([&](Connection& connection) { return LoadAgent(connection, id); });
 }
 
-Result<std::vector<Agent>> SqliteAgents::ListAgents(const ca::AgentFilter& filter) {
+Result<std::vector<Agent>> SqlAgents::ListAgents(const ca::AgentFilter& filter) {
   AGENTCA_ASSIGN(const AgentId after, AgentCursor(filter.after));
   return database_.Read([&](Connection& connection) {
     return filter.tenant ? ListTenant(connection, after, filter) : List(connection, after, filter);
   });
 }
 
-Result<Agent> SqliteAgents::ChangeAgent(const Agent& agent, const Change& change) {
+Result<Agent> SqlAgents::ChangeAgent(const Agent& agent, const Change& change) {
   return database_.Write([&](Connection& connection) -> Result<Agent> {
     AGENTCA_ASSIGN(const Agent stored, LoadAgent(connection, agent.id));
     return Keep(connection, ChangedAgent(stored, agent, change), change);
   });
 }
 
-Result<Agent> SqliteAgents::SetAgentStatus(const AgentId& id, AgentStatus status,
+Result<Agent> SqlAgents::SetAgentStatus(const AgentId& id, AgentStatus status,
                                            const std::string& reason, const Change& change) {
   return database_.Write([&](Connection& connection) -> Result<Agent> {
     AGENTCA_ASSIGN(const Agent stored, LoadAgent(connection, id));
@@ -172,7 +182,7 @@ Result<Agent> SqliteAgents::SetAgentStatus(const AgentId& id, AgentStatus status
   });
 }
 
-Status SqliteAgents::NoteAgentEvent(const AgentId& id, const std::string& what,
+Status SqlAgents::NoteAgentEvent(const AgentId& id, const std::string& what,
                                     const std::string& detail, const Change& change) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const bool exists, Exists(connection, id));

@@ -1,16 +1,16 @@
-// ca::AgentRegistry on SQLite. Agents are in sqlite_agents.cc, rules and sources in
-// sqlite_agents_trust.cc, the history of both in sqlite_agents_history.cc.
+// ca::AgentRegistry in SQL. Agents are in sql_agents.cc, rules and sources in
+// sql_agents_trust.cc, the history of both in sql_agents_history.cc.
 #pragma once
 
 #include "ca/agent_registry.h"
 #include "storage/agent_transitions.h"
-#include "storage/sqlite_database.h"
+#include "storage/sql.h"
 
 namespace agentca::storage {
 
-class SqliteAgents final : public ca::AgentRegistry {
+class SqlAgents final : public ca::AgentRegistry {
  public:
-  explicit SqliteAgents(SqliteDatabase& database) : database_(database) {}
+  explicit SqlAgents(Database& database) : database_(database) {}
 
   Result<ca::Agent> AddAgent(const ca::Agent& agent, const ca::Change& change) override;
   Result<ca::Agent> AdmitAgent(const ca::Agent& agent, const ca::Change& change) override;
@@ -33,18 +33,21 @@ class SqliteAgents final : public ca::AgentRegistry {
   Result<int64_t> TrustVersion() override;
 
  private:
-  SqliteDatabase& database_;
+  Database& database_;
 };
 
 // ---- For transactions of other stores on the same connection ------------------------------------
 
 Result<ca::Agent> LoadAgent(Connection& connection, const ca::AgentId& id);  // kNotFound
+// The same, and nobody changes the agent before this transaction ends: whoever was told of a change
+// finds all that was allowed before it.
+Result<ca::Agent> LoadAgentForGuard(Connection& connection, const ca::AgentId& id);
 // As AgentRegistry::AdmitAgent. A caller whose transaction goes on after a failure of this must
 // roll back: it may have written a part.
 Result<ca::Agent> AdmitWithin(Connection& connection, const ca::Agent& agent,
                               const ca::Change& change);
 
-// ---- Shared by the files of SqliteAgents --------------------------------------------------------
+// ---- Shared by the files of SqlAgents --------------------------------------------------------
 
 Status AppendEvent(Connection& connection, const ca::AgentId& id, const AgentNote& note,
                    const ca::Change& change);

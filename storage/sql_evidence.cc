@@ -1,8 +1,9 @@
+#include "ca/base/utf8.h"
 #include "storage/attestation_codec.h"
 #include "storage/codec.h"
-#include "storage/sqlite_acme.h"
-#include "storage/sqlite_acme_rows.h"
-#include "storage/sqlite_agents.h"
+#include "storage/sql_acme.h"
+#include "storage/sql_acme_rows.h"
+#include "storage/sql_agents.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -13,8 +14,8 @@ using acme::AttestationRecord;
 
 constexpr const char* kUsed = "SELECT 1 FROM attestation WHERE evidence_hash = ? OR replay_id = ?";
 constexpr const char* kInsert =
-    "INSERT INTO attestation (reference, account, tenant, agent, evidence_hash, replay_id, "
-    "attestation) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO attestation (id, reference, account, tenant, agent, evidence_hash, replay_id, "
+    "attestation) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id";
 constexpr const char* kCursor = "SELECT id FROM attestation WHERE reference = ?";
 constexpr const char* kAll =
     "SELECT reference, account, attestation FROM attestation WHERE id < ? "
@@ -23,9 +24,15 @@ constexpr const char* kByAgent =
     "SELECT reference, account, attestation FROM attestation "
     "WHERE id < ? AND tenant = ?3 AND agent = ?4 ORDER BY id DESC LIMIT ?2";
 
-std::optional<std::string_view> ReplayIdOf(const Attestation& attestation) {
-  if (attestation.replay_id.empty()) return std::nullopt;
-  return attestation.replay_id;
+// A column of text. An id that is none, because its maker chose any octets, is written in another
+// form, and so is one that could be taken for that.
+std::optional<std::string> ReplayIdOf(const Attestation& attestation) {
+  const std::string& id = attestation.replay_id;
+  if (id.empty()) return std::nullopt;
+  constexpr std::string_view kOctets = "octets:";
+  const bool is_text = IsUtf8(id) && id.find('\0') == std::string::npos;
+  if (is_text && !id.starts_with(kOctets)) return id;
+  return std::string(kOctets) + ToHex(AsBytes(id));
 }
 
 Result<int64_t> PositionOf(Connection& connection, const std::string& after) {
@@ -55,15 +62,15 @@ Result<std::optional<Attestation>> AttestationOrNull(const std::optional<std::st
   return std::optional(std::move(attestation));
 }
 
-Result<bool> SqliteLedger::IsUsed(const Attestation& attestation) {
+Result<bool> SqlLedger::IsUsed(const Attestation& attestation) {
   return Query(connection_, kUsed, attestation.evidence_hash, ReplayIdOf(attestation)).Next();
 }
 
-Result<ca::Agent> SqliteLedger::FindAgent(const ca::AgentId& id) {
-  return LoadAgent(connection_, id);
+Result<ca::Agent> SqlLedger::FindAgent(const ca::AgentId& id) {
+  return LoadAgentForGuard(connection_, id);
 }
 
-Result<ca::Agent> SqliteLedger::Admit(const ca::Agent& agent, const ca::Change& change) {
+Result<ca::Agent> SqlLedger::Admit(const ca::Agent& agent, const ca::Change& change) {
   AGENTCA_TRY(Query(connection_, "SAVEPOINT admit").Run());
   auto admitted = AdmitWithin(connection_, agent, change);
   if (!connection_.in_transaction()) return admitted;  // the database failed
@@ -72,15 +79,18 @@ Result<ca::Agent> SqliteLedger::Admit(const ca::Agent& agent, const ca::Change& 
   return admitted;
 }
 
-Status SqliteLedger::Append(const AttestationRecord& record) {
+Status SqlLedger::Append(const AttestationRecord& record) {
   const Attestation& attestation = record.attestation;
-  return Query(connection_, kInsert, record.authorization, record.account, attestation.agent.tenant,
-               attestation.agent.name, attestation.evidence_hash, ReplayIdOf(attestation),
-               ToJson(attestation))
-      .Run();
+  for (;;) {
+    Query row(connection_, kInsert, NewRowId(), record.authorization, record.account,
+              attestation.agent.tenant, attestation.agent.name, attestation.evidence_hash,
+              ReplayIdOf(attestation), ToJson(attestation));
+    AGENTCA_ASSIGN(const bool inserted, row.Next());
+    if (inserted) return row.Run();
+  }
 }
 
-Result<std::vector<AttestationRecord>> SqliteAcmeStore::ListAttestations(
+Result<std::vector<AttestationRecord>> SqlAcmeStore::ListAttestations(
     const acme::AttestationFilter& filter) {
   using Records = std::vector<AttestationRecord>;
   return database_.ReadSnapshot([&](Connection& connection) -> Result<Records> {

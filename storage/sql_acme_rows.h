@@ -1,10 +1,10 @@
-// Rows of the acme_ tables as values: what the files of SqliteAcmeStore share. Each function is
+// Rows of the acme_ tables as values: what the files of SqlAcmeStore share. Each function is
 // part of a transaction of its caller's.
 #pragma once
 
 #include "acme/store.h"
 #include "storage/evidence.h"
-#include "storage/sqlite_connection.h"
+#include "storage/sql.h"
 
 namespace agentca::storage {
 
@@ -38,9 +38,9 @@ Status SpendGrantOn(Connection& connection, const std::string& key_id,
 // One column of attestations as values.
 Result<std::optional<acme::Attestation>> AttestationOrNull(const std::optional<std::string>& json);
 
-class SqliteLedger final : public Ledger {
+class SqlLedger final : public Ledger {
  public:
-  explicit SqliteLedger(Connection& connection) : connection_(connection) {}
+  explicit SqlLedger(Connection& connection) : connection_(connection) {}
   Result<bool> IsUsed(const acme::Attestation& attestation) override;
   Result<ca::Agent> FindAgent(const ca::AgentId& id) override;
   Result<ca::Agent> Admit(const ca::Agent& agent, const ca::Change& change) override;

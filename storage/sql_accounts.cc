@@ -1,6 +1,6 @@
 #include "storage/codec.h"
-#include "storage/sqlite_acme.h"
-#include "storage/sqlite_acme_rows.h"
+#include "storage/sql_acme.h"
+#include "storage/sql_acme_rows.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -74,7 +74,7 @@ Result<AccountStatus> AccountStatusOf(Connection& connection, const AccountId& i
   return AccountStatusFromInt(row.Int(0));
 }
 
-Result<acme::AccountCreation> SqliteAcmeStore::CreateAccount(const acme::NewAccount& request) {
+Result<acme::AccountCreation> SqlAcmeStore::CreateAccount(const acme::NewAccount& request) {
   return database_.Write([&](Connection& connection) -> Result<acme::AccountCreation> {
     const Account& wanted = request.account;
     auto existing = Load(connection, database_.keys(), kByThumbprint, wanted.thumbprint);
@@ -88,18 +88,18 @@ Result<acme::AccountCreation> SqliteAcmeStore::CreateAccount(const acme::NewAcco
   });
 }
 
-Result<Account> SqliteAcmeStore::FindAccount(const AccountId& id) {
+Result<Account> SqlAcmeStore::FindAccount(const AccountId& id) {
   return database_.Read(
       [&](Connection& connection) { return Load(connection, database_.keys(), kById, id); });
 }
 
-Result<Account> SqliteAcmeStore::FindAccountByThumbprint(std::string_view thumbprint) {
+Result<Account> SqlAcmeStore::FindAccountByThumbprint(std::string_view thumbprint) {
   return database_.Read([&](Connection& connection) {
     return Load(connection, database_.keys(), kByThumbprint, thumbprint);
   });
 }
 
-Result<Account> SqliteAcmeStore::UpdateContacts(const AccountId& id,
+Result<Account> SqlAcmeStore::UpdateContacts(const AccountId& id,
                                                 const std::vector<std::string>& contacts) {
   return database_.Write([&](Connection& connection) -> Result<Account> {
     AGENTCA_ASSIGN(Account account, LoadValid(connection, database_.keys(), id));
@@ -111,7 +111,7 @@ Result<Account> SqliteAcmeStore::UpdateContacts(const AccountId& id,
   });
 }
 
-Result<Account> SqliteAcmeStore::AgreeToTerms(const AccountId& id, std::string_view terms_url) {
+Result<Account> SqlAcmeStore::AgreeToTerms(const AccountId& id, std::string_view terms_url) {
   return database_.Write([&](Connection& connection) -> Result<Account> {
     AGENTCA_ASSIGN(Account account, LoadValid(connection, database_.keys(), id));
     AGENTCA_TRY(
@@ -123,7 +123,7 @@ Result<Account> SqliteAcmeStore::AgreeToTerms(const AccountId& id, std::string_v
 }
 
 // The account's orders are cancelled by this alone: see LoadOrder.
-Status SqliteAcmeStore::DeactivateAccount(const AccountId& id) {
+Status SqlAcmeStore::DeactivateAccount(const AccountId& id) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const AccountStatus status, AccountStatusOf(connection, id));
     if (status != AccountStatus::kValid) return {};
@@ -133,7 +133,7 @@ Status SqliteAcmeStore::DeactivateAccount(const AccountId& id) {
   });
 }
 
-Status SqliteAcmeStore::ChangeKey(const AccountId& id, std::string_view old_thumbprint,
+Status SqlAcmeStore::ChangeKey(const AccountId& id, std::string_view old_thumbprint,
                                   const ca::PublicKey& new_key, std::string_view new_thumbprint) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const Account account, Load(connection, database_.keys(), kById, id));

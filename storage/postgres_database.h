@@ -1,0 +1,75 @@
+// A PostgreSQL database: a pool of connections, transactions that are run again when they collide,
+// commits whose fate is unknown.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "storage/postgres_connection.h"
+#include "storage/postgres_watch.h"
+
+namespace agentca::storage {
+
+// Thread-safe. Each transaction has a connection of its own. Verbs are SERIALIZABLE: together they
+// do what they would do one after another, which is what they were written for; PostgreSQL commits
+// those that arrive together with one flush.
+class PostgresDatabase final : public Database {
+ public:
+  PostgresDatabase(std::string conninfo, PostgresOptions options);
+
+  // kUnavailable when nothing can be written, also to a standby. Does not wait for a server that is
+  // away.
+  Status CheckHealth() override;
+
+  // For migrations: READ COMMITTED, not run again.
+  Status RunSchema(const Work& work);
+
+ protected:
+  Status RunWrite(const Work& verb, const Settled* settled) override;
+  Status RunRead(const Work& query) override;
+  Status RunSnapshot(const Work& query) override;
+
+ private:
+  class Patience;
+  // A connection in use; goes back to the idle ones when the lease ends.
+  class Lease {
+   public:
+    Lease(PostgresDatabase& owner, std::unique_ptr<PostgresConnection> connection);
+    Lease(Lease&& other) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+    PostgresConnection& operator*() const { return *connection_; }
+    PostgresConnection* operator->() const { return connection_.get(); }
+
+   private:
+    PostgresDatabase* owner_;
+    std::unique_ptr<PostgresConnection> connection_;
+  };
+  struct Attempt {
+    enum class Next : uint8_t { kDone, kAgainSoon, kAgainWhenThere, kUnknown } next;
+    Status status;
+  };
+
+  Result<Lease> Borrow();
+  void Return(std::unique_ptr<PostgresConnection> connection);
+  Status Persist(const Work& verb, const Settled* settled);
+  Attempt TryVerb(const Work& verb, int duplicates_left);
+  Attempt TryWithin(PostgresConnection& connection, const Work& verb, int duplicates_left);
+  Attempt TryQuery(const Work& query);
+
+  const std::string conninfo_;
+  const PostgresOptions options_;
+  PostgresWatch watch_;
+  std::mutex mutex_;  // guards the rest but failed_
+  std::condition_variable returned_;
+  std::vector<std::unique_ptr<PostgresConnection>> idle_;  // used last, borrowed first
+  size_t open_ = 0;                                        // idle or in use
+  std::chrono::steady_clock::time_point no_connect_before_{};
+  std::chrono::milliseconds connect_pause_{0};
+  std::atomic<bool> failed_{false};                        // the last write, for want of a database
+};
+
+}  // namespace agentca::storage
