@@ -27,7 +27,7 @@ class Nodes : public ServiceTest {
   void Restart(std::unique_ptr<Service>& service) {
     service.reset();
     nonces_ = std::make_shared<const NonceBooks>(SharedBooks(shared_, clock_, random_).value());
-    service = MakeService();
+    service = MakeService(memory(), issuance_, revoker_, script_);
   }
   void Turn() { std::swap(service_, other_); }  // to the other node
   std::string Sign(Client& client, const std::string& url, const std::string& nonce) {
