@@ -10,7 +10,7 @@
 #include "acme/agents.h"
 #include "acme/http/message.h"
 #include "acme/links.h"
-#include "acme/nonce.h"
+#include "acme/nonce_books.h"
 #include "acme/store.h"
 #include "acme/verifier.h"
 #include "ca/audit.h"
@@ -42,6 +42,7 @@ struct Memory {
   Store& store;
   ca::CertificateStore& certificates;
   ca::ChainedLog& audit;
+  std::shared_ptr<const NonceBooks> nonces{};  // null: this process has its own
 };
 struct Authority {
   const ca::Issuance& issuance;
@@ -86,8 +87,8 @@ class Service {
   // otherwise; those that a human was asked about are issued or failed when one has decided, failed
   // when they have expired. Validations begin anew.
   Status Recover();
-  // The same, again and again: some of what dead nodes left, and orders that were decided, anywhere,
-  // or have expired. After an error the next call takes up what this one may have claimed. Not
+  // The same, again and again: some of what dead nodes left, and orders that were decided,
+  // anywhere, or have expired. After an error the next call takes up what this one may have claimed. Not
   // called by several threads at once.
   Status TakeOver();
   // After Store::DecideApproval: issues or fails the order, now or, when key or store are away, as

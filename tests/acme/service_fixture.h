@@ -61,18 +61,27 @@ inline http::Request Plain(std::string method, std::string path) {
 
 class ServiceTest : public ::testing::Test {
  protected:
-  ServiceTest() { Restart(); }
+  ServiceTest() : ServiceTest(storage::MakeMemoryBackend()) {}
+  explicit ServiceTest(std::unique_ptr<storage::Backend> backend) : backend_(std::move(backend)) {
+    Restart();
+  }
 
   // A new process on the same storage.
   void Restart() {
     service_.reset();
+    service_ = MakeService(memory(), issuance_, revoker_, script_);
+  }
+  Memory memory() { return {store_, certificates_, *audit_, nonces_}; }
+  std::unique_ptr<Service> MakeService(Memory memory, const ca::Issuance& issuance,
+                                       ca::Revoker& revoker,
+                                       const std::shared_ptr<ScriptedVerifier::Script>& script) {
     std::vector<std::unique_ptr<Verifier>> verifiers;
     for (const char* name : {"http-01", "dns-01", "tls-alpn-01"}) {
-      verifiers.push_back(std::make_unique<ScriptedVerifier>(name, script_));
+      verifiers.push_back(std::make_unique<ScriptedVerifier>(name, script));
     }
-    service_ = std::make_unique<Service>(
-        Memory{store_, certificates_, *audit_},
-        Authority{issuance_, profile_, keys_, revoker_, [this] { ++revocations_; }, {chain_pem_},
+    return std::make_unique<Service>(
+        std::move(memory),
+        Authority{issuance, profile_, keys_, revoker, [this] { ++revocations_; }, {chain_pem_},
                   agents_},
         World{clock_, random_}, std::move(verifiers), policy_, Links(kBase), validation_);
   }
@@ -191,7 +200,7 @@ class ServiceTest : public ::testing::Test {
   fakes::ManualClock clock_;
   OpenSslRandom random_;
   fakes::FaultPlan faults_;
-  std::unique_ptr<storage::Backend> backend_ = storage::MakeMemoryBackend();
+  const std::unique_ptr<storage::Backend> backend_;
   fakes::FaultyStore store_{backend_->acme(), faults_};
   fakes::FaultyCertificateStore certificates_{backend_->certificates(), faults_};
   fakes::TemporaryDirectory directory_;
@@ -205,6 +214,7 @@ class ServiceTest : public ::testing::Test {
   std::atomic<int> revocations_{0};
   std::shared_ptr<ScriptedVerifier::Script> script_ = std::make_shared<ScriptedVerifier::Script>();
   std::shared_ptr<const Agents> agents_;  // null unless a fixture serves some
+  std::shared_ptr<const NonceBooks> nonces_;  // null unless a fixture shares some
   Policy policy_;
   ValidationOptions validation_{
       .threads = 2, .queue = 64, .attempts = 3, .retry_delay = std::chrono::milliseconds(1)};
