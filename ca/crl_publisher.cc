@@ -57,6 +57,9 @@ CrlPublisher::~CrlPublisher() {
 }
 
 void CrlPublisher::Start() {
+  // The disk may have had no room for what this node served last: whoever saw that list must not be
+  // shown an older one. Should this fail, the thread says why.
+  (void)Adopt();
   RequestPublication();
   thread_ = std::thread([this] { Run(); });
 }

@@ -49,6 +49,7 @@ class CrlPublisher final : public CrlSource {
                CrlSchedule schedule, std::filesystem::path file);
   ~CrlPublisher() override;
   const IssuerId& issuer_id() const { return issuer_.id; }
+  // Returns when the newest list in the store is served, if the store is there.
   void Start();
   // One synchronous publication, whoever has the duty. Refuses (kInternal) when the clock runs
   // backwards. The list that follows one of the future, which a clock made that had leapt ahead,

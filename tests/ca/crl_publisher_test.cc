@@ -198,6 +198,17 @@ TEST_F(Publisher, PublishesAtStartAndUponRequest) {
   EXPECT_TRUE(Eventually([&] { return publisher->current()->summary.entries == 1; }));
 }
 
+TEST_F(Publisher, StartsWithTheNewestListAlsoWhenTheDiskHasAnOlderOne) {
+  ASSERT_TRUE(Make()->PublishNow().ok());
+  const Bytes older = fakes::ReadWholeFile(file_);
+  ASSERT_TRUE(Make()->PublishNow().ok());
+  fakes::WriteFile(file_, older);
+  issuer_.signer.Fail(fakes::SignerFault::kUnavailable);
+  const auto publisher = Make();
+  publisher->Start();
+  EXPECT_EQ(publisher->current()->summary.number, 2u);
+}
+
 TEST_F(Publisher, ARequestDuringAPublicationIsNotLost) {
   const auto publisher = Make();
   publisher->Start();
