@@ -54,7 +54,7 @@ class SharedDelegates : public testing::Test {
   };
 
   size_t Issued() {
-    return two_.backend->certificates().List({.name = {}, .owner = {}})->size();
+    return two_.backend->certificates().List(ca::CertificateFilter{})->size();
   }
   Status Revoke(const ca::Serial& serial) {
     return two_.backend->certificates().Revoke(identity_.info.id, serial, ca::Reason::kSuperseded,
