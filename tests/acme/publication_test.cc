@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "acme/ocsp_path.h"
+#include "ca/crl_publisher.h"
 #include "tests/fakes/fake_certificate_store.h"
 #include "tests/fakes/fake_cluster.h"
 #include "tests/fakes/fixed.h"
