@@ -14,10 +14,10 @@ namespace agentca::acme {
 
 // What is there only where agents are served.
 struct AgentDesk {
-  AgentDesk(const Agents& served, const Policy& policy, Random& random)
+  AgentDesk(const Agents& served, const Policy& policy, NonceBook& grants)
       : parts(served),
         attestor(served),
-        tokens(random),
+        tokens(grants),
         by_address(policy.evidence_per_address_per_hour),
         verifications(policy.evidence_per_hour) {}
   const Agents& parts;

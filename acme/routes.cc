@@ -123,7 +123,7 @@ http::Response NotAllowed(const Route& route) {
 
 }  // namespace
 
-Router::Router(Context& context, Nonces& nonces)
+Router::Router(Context& context, NonceBook& nonces)
     : context_(context), nonces_(nonces), authenticator_(context.accounts, nonces, context.links) {}
 
 http::Response Router::Handle(const http::Request& request) {
@@ -149,6 +149,7 @@ Result<http::Response> Router::Dispatch(const http::Request& request) {
 std::optional<http::Response> Router::HandleFast(const http::Request& request) {
   if (auto open = HandleOpen(request)) return open;
   if (request.method != "POST" || request.body.size() > kMaxQuickBody) return std::nullopt;
+  if (nonces_.spends_elsewhere()) return std::nullopt;
   auto found = FindRoute(request.path);
   if (!found || !LooksQuickly(found->route->on_post)) return std::nullopt;
   auto jws = Jws::Parse(request.body);
@@ -188,7 +189,7 @@ http::Response Router::Finish(const http::Request& request, Result<http::Respons
 
 http::Response Router::Complete(const http::Request& request, http::Response response) {
   if (request.method == "POST" || request.path == kNoncePath) {
-    response.With("Replay-Nonce", nonces_.Issue());
+    response.With("Replay-Nonce", nonces_.Issue(context_.world.clock.Now()));
   }
   if (request.path != kDirectoryPath) {
     response.With("Link", "<" + context_.links.Directory() + ">;rel=\"index\"");

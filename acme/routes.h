@@ -14,10 +14,11 @@ namespace agentca::acme {
 // and Cache-Control; turns errors into problem documents and internal ones into incident numbers.
 class Router {
  public:
-  Router(Context& context, Nonces& nonces);
+  Router(Context& context, NonceBook& nonces);
   http::Response Handle(const http::Request& request);
   // Directory and newNonce by GET or HEAD, and what only reads a few rows of the store: small
-  // POST-as-GET requests (§6.3) for most resources. nullopt for the rest.
+  // POST-as-GET requests (§6.3) for most resources. nullopt for the rest, and for every POST where
+  // a spent nonce is known to a store elsewhere alone: nobody may wait for that here.
   std::optional<http::Response> HandleFast(const http::Request& request);
   http::Response Refuse(int status, std::string_view detail);
 
@@ -29,7 +30,7 @@ class Router {
   http::Response ErrorResponse(Error error);
 
   Context& context_;
-  Nonces& nonces_;
+  NonceBook& nonces_;
   const Authenticator authenticator_;
 };
 

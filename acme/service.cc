@@ -32,9 +32,11 @@ class Service::Core {
   Core(Memory memory, Authority authority, World world,
        std::vector<std::unique_ptr<Verifier>> verifiers, const Policy& policy, Links links,
        ValidationOptions validation)
-      : served_(authority.agents),
-        desk_(MakeDesk(served_.get(), policy, world.random)),
-        nonces_(world.random),
+      : nonces_(memory.nonces != nullptr
+                    ? memory.nonces
+                    : std::make_shared<const NonceBooks>(LocalBooks(world.random))),
+        served_(authority.agents),
+        desk_(MakeDesk(served_.get(), policy, *nonces_->grants)),
         accounts_(memory.store),
         new_accounts_(policy.new_accounts_per_hour),
         new_orders_(policy.new_orders_per_hour),
@@ -44,7 +46,7 @@ class Service::Core {
         context_{memory,     std::move(authority), world,       policy,        std::move(links),
                  accounts_,  validations_,         settlement_, new_accounts_, new_orders_,
                  desk_.get()},
-        router_(context_, nonces_) {}
+        router_(context_, *nonces_->requests) {}
 
   Router& router() { return router_; }
 
@@ -74,9 +76,9 @@ class Service::Core {
 
  private:
   static std::unique_ptr<AgentDesk> MakeDesk(const Agents* agents, const Policy& policy,
-                                             Random& random) {
+                                             NonceBook& grants) {
     if (agents == nullptr) return nullptr;
-    return std::make_unique<AgentDesk>(*agents, policy, random);
+    return std::make_unique<AgentDesk>(*agents, policy, grants);
   }
   static std::vector<std::unique_ptr<Verifier>> VerifiersOf(const AgentDesk* desk) {
     std::vector<std::unique_ptr<Verifier>> verifiers;
@@ -139,9 +141,9 @@ class Service::Core {
                         [this, id, pause] { Pursue(id, std::min(pause * 2, kLongestPause)); });
   }
 
+  const std::shared_ptr<const NonceBooks> nonces_;
   const std::shared_ptr<const Agents> served_;
   const std::unique_ptr<AgentDesk> desk_;
-  Nonces nonces_;
   Accounts accounts_;
   RateLimit new_accounts_;
   RateLimit new_orders_;

@@ -10,7 +10,7 @@
 #include "acme/agents.h"
 #include "acme/http/message.h"
 #include "acme/links.h"
-#include "acme/nonce.h"
+#include "acme/nonce_books.h"
 #include "acme/store.h"
 #include "acme/verifier.h"
 #include "ca/audit.h"
@@ -42,6 +42,7 @@ struct Memory {
   Store& store;
   ca::CertificateStore& certificates;
   ca::ChainedLog& audit;
+  std::shared_ptr<const NonceBooks> nonces{};  // null: this process has its own
 };
 struct Authority {
   const ca::Issuance& issuance;

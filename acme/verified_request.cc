@@ -73,7 +73,7 @@ Result<VerifiedRequest> Authenticator::Authenticate(const http::Request& request
   }
   AGENTCA_TRY(verified.jws_.Verify(verified.key()));
   if (!verified.jws_.nonce) return Error{Code::kBadNonce, "JWS has no nonce"};
-  AGENTCA_TRY(nonces_.Spend(*verified.jws_.nonce));
+  AGENTCA_TRY(nonces_.Spend(*verified.jws_.nonce, now));
   if (verified.account_ && verified.account_->status != AccountStatus::kValid) {
     return Error{Code::kAccountInactive, "the account is not valid any more"};  // §7.3.6
   }

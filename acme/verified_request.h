@@ -47,7 +47,7 @@ class VerifiedRequest {
 // nothing.
 class Authenticator {
  public:
-  Authenticator(Accounts& accounts, Nonces& nonces, const Links& links)
+  Authenticator(Accounts& accounts, NonceBook& nonces, const Links& links)
       : accounts_(accounts), nonces_(nonces), links_(links) {}
   // `ids`: the path's variable parts.
   Result<VerifiedRequest> Authenticate(const http::Request& request, KeyRule rule,
@@ -59,7 +59,7 @@ class Authenticator {
  private:
   Result<std::shared_ptr<const Account>> FindAccount(const std::string& kid, Time now) const;
   Accounts& accounts_;
-  Nonces& nonces_;
+  NonceBook& nonces_;
   const Links& links_;
 };
 

@@ -1,5 +1,5 @@
 // Google Benchmarks of the parts that decide what an issuance costs: verifying JWS, signing,
-// encoding. `--benchmark_filter=REGEX` picks some.
+// encoding, and what keeps requests from being replayed. `--benchmark_filter=REGEX` picks some.
 #include <benchmark/benchmark.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "acme/jws.h"
+#include "acme/nonce_books.h"
 #include "ca/certificate.h"
 #include "ca/crl.h"
 #include "ca/lint.h"
@@ -19,6 +20,7 @@
 #include "ca/signed_object.h"
 #include "hsm/pkcs11.h"
 #include "hsm/softkey.h"
+#include "tests/fakes/memory_nonces.h"
 
 namespace {
 
@@ -200,6 +202,36 @@ void EncodeOcspResponse(benchmark::State& state) {
   }
 }
 BENCHMARK(EncodeOcspResponse);
+
+// Shared: over a store in memory, so that the store's own cost is not in it.
+struct Nonces {
+  OpenSslRandom random;
+  SystemClock clock;
+  fakes::MemoryNonces store;
+  acme::NonceBooks local = acme::LocalBooks(random);
+  acme::NonceBooks shared = Must(acme::SharedBooks(store, clock, random));
+  acme::NonceBook& of(bool is_shared) { return *(is_shared ? shared : local).requests; }
+  static Nonces& Get() {
+    static Nonces all;
+    return all;
+  }
+};
+
+void NonceIssue(benchmark::State& state, bool shared) {
+  acme::NonceBook& book = Nonces::Get().of(shared);
+  for (auto _ : state) benchmark::DoNotOptimize(book.Issue(kNow));
+}
+BENCHMARK_CAPTURE(NonceIssue, local, false);
+BENCHMARK_CAPTURE(NonceIssue, shared, true);
+
+void NonceIssueAndSpend(benchmark::State& state, bool shared) {
+  acme::NonceBook& book = Nonces::Get().of(shared);
+  for (auto _ : state) {
+    if (!book.Spend(book.Issue(kNow), kNow).ok()) state.SkipWithError("a nonce is not good");
+  }
+}
+BENCHMARK_CAPTURE(NonceIssueAndSpend, local, false)->ThreadRange(1, 8)->UseRealTime();
+BENCHMARK_CAPTURE(NonceIssueAndSpend, shared, true)->ThreadRange(1, 8)->UseRealTime();
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "acme/nonce_store.h"
 #include "acme/store.h"
 #include "ca/agent_registry.h"
 #include "ca/base/clock.h"
@@ -21,6 +22,8 @@ class Backend {
   virtual acme::Store& acme() = 0;
   virtual ca::CertificateStore& certificates() = 0;
   virtual ca::AgentRegistry& agents() = 0;
+  // Null: the backend serves one process, which remembers for itself which nonces were spent.
+  virtual acme::NonceStore* nonces() { return nullptr; }
   virtual ca::Leases& leases() = 0;
   virtual ca::SharedDocuments& documents() = 0;
   // In words, for `agentca status`: "sqlite:/var/lib/agentca/db/agentca.sqlite, schema 3".

@@ -18,7 +18,8 @@ Result<std::unique_ptr<Backend>> OpenPostgres(std::string_view uri, OpenMode mod
     return Error{error.code, "database " + parsed.description + ": " + error.detail};
   }
   return MakeSqlBackend(std::move(database),
-                        parsed.description + ", schema " + std::to_string(*schema), node);
+                        parsed.description + ", schema " + std::to_string(*schema), node,
+                        Users::kNodes);
 }
 
 }  // namespace agentca::storage

@@ -5,6 +5,7 @@
 #include "storage/sql_agents.h"
 #include "storage/sql_certificates.h"
 #include "storage/sql_cluster.h"
+#include "storage/sql_nonces.h"
 
 namespace agentca::storage {
 namespace {
@@ -17,15 +18,19 @@ std::string NewProcessName() {
 
 class SqlBackend final : public Backend {
  public:
-  SqlBackend(std::unique_ptr<Database> database, std::string description, ca::NodeId node)
+  SqlBackend(std::unique_ptr<Database> database, std::string description, ca::NodeId node,
+             Users users)
       : database_(std::move(database)),
         description_(std::move(description)),
-        leases_(*database_, std::move(node), process_) {}
+        leases_(*database_, std::move(node), process_) {
+    if (users == Users::kNodes) nonces_.emplace(*database_, random_);
+  }
   acme::Store& acme() override { return acme_; }
   ca::CertificateStore& certificates() override { return certificates_; }
   ca::AgentRegistry& agents() override { return agents_; }
   ca::Leases& leases() override { return leases_; }
   ca::SharedDocuments& documents() override { return documents_; }
+  acme::NonceStore* nonces() override { return nonces_ ? &*nonces_ : nullptr; }
   std::string Describe() const override { return description_; }
 
  private:
@@ -37,14 +42,17 @@ class SqlBackend final : public Backend {
   SqlAgents agents_{*database_};
   SqlLeases leases_;
   SqlDocuments documents_{*database_};
+  OpenSslRandom random_;
+  std::optional<SqlNonces> nonces_;
 };
 
 }  // namespace
 
 std::unique_ptr<Backend> MakeSqlBackend(std::unique_ptr<Database> database,
-                                        std::string description, ca::NodeId node) {
+                                        std::string description, ca::NodeId node,
+                                        Users users) {
   return std::make_unique<SqlBackend>(std::move(database), std::move(description),
-                                      std::move(node));
+                                      std::move(node), users);
 }
 
 }  // namespace agentca::storage

@@ -9,8 +9,10 @@
 
 namespace agentca::storage {
 
+enum class Users : uint8_t { kOneProcess, kNodes };  // of the database, in service
+
 // `description`: see Backend::Describe. `node`: see Open.
 std::unique_ptr<Backend> MakeSqlBackend(std::unique_ptr<Database> database, std::string description,
-                                        ca::NodeId node);
+                                        ca::NodeId node, Users users);
 
 }  // namespace agentca::storage

@@ -67,7 +67,8 @@ Result<std::unique_ptr<Backend>> OpenSqlite(const std::filesystem::path& file, O
   if (Status ready = Prepare(**writer); !ready.ok()) return About(file, ready.error());
   return MakeSqlBackend(
       std::make_unique<SqliteDatabase>(file, options, *std::move(writer)),
-      "sqlite:" + file.string() + ", schema " + std::to_string(LatestSchema()), node);
+      "sqlite:" + file.string() + ", schema " + std::to_string(LatestSchema()), node,
+      Users::kOneProcess);
 }
 
 }  // namespace agentca::storage

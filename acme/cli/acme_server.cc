@@ -62,6 +62,14 @@ Result<acme::Policy> MakePolicy(const Config& config) {
   return policy;
 }
 
+// Null: this store serves one process, which then remembers its nonces itself.
+Result<std::shared_ptr<const acme::NonceBooks>> OpenNonces(Authority& authority) {
+  acme::NonceStore* store = authority.backend().nonces();
+  if (store == nullptr) return std::shared_ptr<const acme::NonceBooks>();
+  AGENTCA_ASSIGN(auto books, acme::SharedBooks(*store, authority.clock(), authority.random()));
+  return std::make_shared<const acme::NonceBooks>(std::move(books));
+}
+
 // The base of every ACME URL.
 std::string ExternalUrl(const Config& config, uint16_t port) {
   if (!config.serving.external_url.empty()) return config.serving.external_url;
@@ -104,9 +112,10 @@ Status AcmeServer::StartService(const Config& config, Authority& authority) {
                                           .timeout = config.validation.limits.connect}));
   storage::Backend& backend = authority.backend();
   const acme::ValidationNetwork network = MakeNetwork(config.validation, *resolver_);
+  AGENTCA_ASSIGN(auto nonces, OpenNonces(authority));
   AGENTCA_ASSIGN(auto agents, OpenAgents(config, backend.agents(), network));
   service_ = std::make_unique<acme::Service>(
-      acme::Memory{backend.acme(), backend.certificates(), authority.audit()},
+      acme::Memory{backend.acme(), backend.certificates(), authority.audit(), std::move(nonces)},
       acme::Authority{.issuance = authority.issuance(),
                       .profile = *profile_,
                       .keys = authority.keys(),

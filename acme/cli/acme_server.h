@@ -30,6 +30,7 @@ class AcmeServer {
   void Decided(const acme::OrderId& id);
   // See acme::Service.
   Status TakeOver() { return service_->TakeOver(); }
+  void Leave() { server_->Leave(); }
   void Drain(std::chrono::milliseconds deadline) { server_->Drain(deadline); }
 
  private:

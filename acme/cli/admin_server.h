@@ -25,6 +25,7 @@ class AdminServer {
   void Open() { open_.store(true, std::memory_order_release); }
   // As a client on this machine reaches it under a name that the TLS certificate has.
   const std::string& url() const { return url_; }
+  void Leave() { server_->Leave(); }
   void Drain(std::chrono::milliseconds deadline) { server_->Drain(deadline); }
 
  private:

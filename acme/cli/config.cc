@@ -189,6 +189,7 @@ ServingConfig ReadServing(Reader& in) {
   if (out.roles == Roles::Parse("admin").value() && !out.admin_listen)
     in.Fail("role", "admin alone serves nothing while admin-listen is none");
   out.external_url = in.Url("external-url", "https://");
+  out.drain_delay = in.Duration("drain-delay", milliseconds(0));
   out.drain_deadline = in.Duration("drain-deadline", milliseconds(0));
   out.limits.max_header = in.Count("max-header", 1024, 1 << 20);
   out.limits.max_body = in.Count("max-body", 4096, 1 << 24);

@@ -62,7 +62,7 @@ struct ServingConfig {
   Endpoint acme_listen, http_listen;
   std::optional<Endpoint> admin_listen;  // nullopt: no admin API
   std::string external_url;  // "": made of the port that acme_listen got
-  std::chrono::milliseconds drain_deadline{};
+  std::chrono::milliseconds drain_delay{}, drain_deadline{};
   acme::http::Limits limits;
   int io_threads = 0;
   size_t acme_threads = 0, http_threads = 0, queue_limit = 0;

@@ -60,6 +60,7 @@ void Node::Open() {
 
 Status Node::Ready() const {
   if (!open_.load(std::memory_order_acquire)) return Error{Code::kUnavailable, "starting"};
+  if (leaving_.load(std::memory_order_acquire)) return Error{Code::kUnavailable, "stopping"};
   return authority_->Ready();
 }
 
@@ -69,6 +70,13 @@ void Node::ReloadTls() {
     Log(Level::kError, "cannot reload the TLS certificate", {{"cause", status.error().detail}});
   else
     Log(Level::kInfo, "reloaded the TLS certificate");
+}
+
+void Node::Leave() {
+  leaving_.store(true, std::memory_order_release);
+  if (admin_server_) admin_server_->Leave();
+  if (acme_server_) acme_server_->Leave();
+  if (publication_server_) publication_server_->Leave();
 }
 
 void Node::Drain(std::chrono::milliseconds deadline) {

@@ -33,6 +33,8 @@ class Node {
   // asks for a client certificate, the others for nothing.
   std::string health_url() const;
   void ReloadTls();  // the old identity stays, with a line in the log, when the files are not sound
+  // Not ready from now on, and every answer ends its connection: balancers send clients elsewhere.
+  void Leave();
   void Drain(std::chrono::milliseconds deadline);
 
  private:
@@ -42,7 +44,7 @@ class Node {
   Status Ready() const;
 
   const acme::Health health_;
-  std::atomic<bool> open_{false};
+  std::atomic<bool> open_{false}, leaving_{false};
   std::shared_ptr<acme::http::TlsIdentity> tls_;  // outlives the renewals in authority_
   std::unique_ptr<Authority> authority_;
   // Null: not a role of this node, or no admin-listen.

@@ -144,6 +144,9 @@ constexpr Option kOptions[] = {
      "Terms that a client must agree to."},
     {"website", "URL", "", kOne, kServing, kBoth, true,
      "Web site about this authority, shown in the directory."},
+    {"drain-delay", "DURATION", "0s", kOne, kServing, kBoth, true,
+     "Time between SIGTERM, when readyz begins to fail, and the end of accepting connections: what a "
+     "load balancer needs to notice."},
     {"drain-deadline", "DURATION", "10s", kOne, kServing, kBoth, true,
      "Longest time to finish requests after SIGTERM."},
 

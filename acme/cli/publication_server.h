@@ -19,6 +19,7 @@ class PublicationServer {
                                                           Authority& authority,
                                                           const acme::Health& health);
   const std::string& url() const { return url_; }
+  void Leave() { server_->Leave(); }
   void Drain(std::chrono::milliseconds deadline) { server_->Drain(deadline); }
 
  private:

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <thread>
 
 #include "acme/cli/commands.h"
 #include "acme/cli/config.h"
@@ -90,10 +91,17 @@ Result<int> RunServe(const Settings& settings) {
   signals->BeginServing();
   node->Open();
   SayReady(config, *node);
-  const auto grace = config.serving.drain_deadline + kGraceAfterDrain;
+  const ServingConfig& serving = config.serving;
+  const auto grace = serving.drain_delay + serving.drain_deadline + kGraceAfterDrain;
   while (signals->Wait(grace) == Signals::Event::kReload) node->ReloadTls();
+  node->Leave();
+  if (serving.drain_delay.count() > 0) {
+    Log(Level::kInfo, "leaving",
+        {{"drain_delay_ms", std::to_string(serving.drain_delay.count())}});
+    std::this_thread::sleep_for(serving.drain_delay);  // a second signal ends the process
+  }
   Log(Level::kInfo, "draining");
-  node->Drain(config.serving.drain_deadline);
+  node->Drain(serving.drain_deadline);
   std::filesystem::remove(config.directory.Serving(), ignored);
   node.reset();
   Log(Level::kInfo, "stopped");

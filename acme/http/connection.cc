@@ -233,7 +233,7 @@ void Connection::Complete(Response response) {
 }
 
 void Connection::Answer(Response response) {
-  const bool stay = reader_.keep_alive() && !Draining();
+  const bool stay = reader_.keep_alive() && !shard_->edge().leaving();
   Answer(std::move(response), stay ? After::kNextRequest : After::kClose);
 }
 

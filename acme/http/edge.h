@@ -53,6 +53,9 @@ class Edge {
   Gate& gate() { return gate_; }
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
   void BeginDrain() { draining_.store(true, std::memory_order_relaxed); }
+  // No connection outlives the answer that it waits for, or gets next.
+  bool leaving() const { return leaving_.load(std::memory_order_relaxed) || draining(); }
+  void Leave() { leaving_.store(true, std::memory_order_relaxed); }
 
   // Connections of all shards: counted when accepted, and when closed.
   size_t connections() const { return connections_.load(std::memory_order_relaxed); }
@@ -78,7 +81,7 @@ class Edge {
   const Refusal refusal_;
   const FastPath fast_path_;
   Gate gate_;
-  std::atomic<bool> draining_{false};
+  std::atomic<bool> draining_{false}, leaving_{false};
   std::atomic<size_t> connections_{0};
   std::atomic<size_t> held_{0};  // octets
   std::mutex quiet_mutex_;       // orders the last Closed before AwaitQuiet's wait

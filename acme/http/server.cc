@@ -58,6 +58,8 @@ class Server::State {
     for (const auto& shard : shards_) shard->Stop();
   }
 
+  void Leave() { edge_->Leave(); }
+
   void Drain(std::chrono::milliseconds deadline) {
     edge_->BeginDrain();
     RunOn(*shards_.front(), [this] { listener_->Close(); });
@@ -94,6 +96,7 @@ Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options, WorkerPool
 Server::Server(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Server::~Server() = default;
 uint16_t Server::port() const { return state_->port(); }
+void Server::Leave() { state_->Leave(); }
 void Server::Drain(std::chrono::milliseconds deadline) { state_->Drain(deadline); }
 size_t Server::connections() const { return state_->connections(); }
 

@@ -94,6 +94,9 @@ class Server {
                                                 FastPath fast_path = nullptr);
   ~Server();
   uint16_t port() const;
+  // From now on each answer ends its connection; new ones are accepted as before. For a balancer
+  // that has yet to notice that it should send its clients elsewhere.
+  void Leave();
   // Stops accepting, answers what was received (with Connection: close), then closes; returns when
   // done or at the deadline. The destructor drains with a deadline of zero.
   void Drain(std::chrono::milliseconds deadline);

@@ -243,6 +243,20 @@ TEST(EdgeOverload, SpreadsConnectionsOverItsThreads) {
   EXPECT_EQ(threads.size(), 3u);
 }
 
+TEST(EdgeDrain, WhoLeavesAcceptsAndEndsEachConnectionWithItsNextAnswer) {
+  TestServer server({}, [](const Request&) { return Text(200, "ok"); });
+  auto idle = server.Connect();
+  EXPECT_EQ(idle.Ask(kGet).find("Connection: close\r\n"), std::string::npos);
+  server.server->Leave();
+  auto late = server.Connect();
+  for (RawClient* client : {&idle, &late}) {
+    ASSERT_TRUE(client->Send(kGet));
+    const auto response = client->ReadToEnd();
+    EXPECT_EQ(response.substr(0, 12), "HTTP/1.1 200");
+    EXPECT_NE(response.find("Connection: close\r\n"), std::string::npos);
+  }
+}
+
 TEST(EdgeDrain, AnswersWhatWasReceivedAndClosesTheRest) {
   Latch latch;
   TestServer server({}, [&](const Request& request) { return latch.Handle(request); });

@@ -13,56 +13,58 @@
 namespace agentca::acme {
 namespace {
 
-TEST(Nonces, AreBase64UrlAndSpentOnce) {
+constexpr Time kNow{Seconds{1'800'000'000}};
+
+TEST(LocalNonces, AreBase64UrlAndSpentOnce) {
   OpenSslRandom random;
-  Nonces nonces(random);
-  const std::string nonce = nonces.Issue();
+  LocalNonces nonces(random);
+  const std::string nonce = nonces.Issue(kNow);
   EXPECT_TRUE(FromBase64Url(nonce).ok());
-  EXPECT_TRUE(nonces.Spend(nonce).ok());
-  const Status again = nonces.Spend(nonce);
+  EXPECT_TRUE(nonces.Spend(nonce, kNow).ok());
+  const Status again = nonces.Spend(nonce, kNow);
   ASSERT_FALSE(again.ok());
   EXPECT_EQ(again.error().code, Code::kBadNonce);
 }
 
-TEST(Nonces, AreRefusedWhenForgedForeignOrFromTheFuture) {
+TEST(LocalNonces, AreRefusedWhenForgedForeignOrFromTheFuture) {
   OpenSslRandom random;
-  Nonces nonces(random);
-  Nonces others(random);
-  const std::string nonce = nonces.Issue();
-  EXPECT_FALSE(others.Spend(nonce).ok());
+  LocalNonces nonces(random);
+  LocalNonces others(random);
+  const std::string nonce = nonces.Issue(kNow);
+  EXPECT_FALSE(others.Spend(nonce, kNow).ok());
   for (size_t i = 0; i < nonce.size(); ++i) {
     std::string forged = nonce;
     forged[i] = forged[i] == 'A' ? 'B' : 'A';
-    EXPECT_FALSE(nonces.Spend(forged).ok()) << i;
+    EXPECT_FALSE(nonces.Spend(forged, kNow).ok()) << i;
   }
   for (const char* text : {"", "A", "AAAA", "====", "\xff\xff"}) {
-    EXPECT_FALSE(nonces.Spend(text).ok());
+    EXPECT_FALSE(nonces.Spend(text, kNow).ok());
   }
-  EXPECT_FALSE(nonces.Spend(nonce + "AAAA").ok());
-  EXPECT_TRUE(nonces.Spend(nonce).ok());
+  EXPECT_FALSE(nonces.Spend(nonce + "AAAA", kNow).ok());
+  EXPECT_TRUE(nonces.Spend(nonce, kNow).ok());
 }
 
-TEST(Nonces, OutsideTheWindowAreRefusedAndTheirBitsServeSuccessors) {
+TEST(LocalNonces, OutsideTheWindowAreRefusedAndTheirBitsServeSuccessors) {
   OpenSslRandom random;
   constexpr size_t kWindow = 128;
-  Nonces nonces(random, kWindow);
-  const std::string spent = nonces.Issue();
-  const std::string unspent = nonces.Issue();
-  ASSERT_TRUE(nonces.Spend(spent).ok());
-  for (size_t i = 0; i < kWindow - 2; ++i) nonces.Issue();
-  EXPECT_TRUE(nonces.Spend(unspent).ok());       // the oldest but one, still inside
-  const std::string successor = nonces.Issue();  // takes the bit of `spent`
-  EXPECT_FALSE(nonces.Spend(spent).ok());
-  EXPECT_TRUE(nonces.Spend(successor).ok());
+  LocalNonces nonces(random, kWindow);
+  const std::string spent = nonces.Issue(kNow);
+  const std::string unspent = nonces.Issue(kNow);
+  ASSERT_TRUE(nonces.Spend(spent, kNow).ok());
+  for (size_t i = 0; i < kWindow - 2; ++i) nonces.Issue(kNow);
+  EXPECT_TRUE(nonces.Spend(unspent, kNow).ok());     // the oldest but one, still inside
+  const std::string successor = nonces.Issue(kNow);  // takes the bit of `spent`
+  EXPECT_FALSE(nonces.Spend(spent, kNow).ok());
+  EXPECT_TRUE(nonces.Spend(successor, kNow).ok());
 }
 
-TEST(Nonces, OfParallelSpendersExactlyOneWins) {
+TEST(LocalNonces, OfParallelSpendersExactlyOneWins) {
   OpenSslRandom random;
-  Nonces nonces(random);
+  LocalNonces nonces(random);
   constexpr int kThreads = 4;
   constexpr int kRounds = 500;
   std::vector<std::string> issued;
-  for (int i = 0; i < kRounds; ++i) issued.push_back(nonces.Issue());
+  for (int i = 0; i < kRounds; ++i) issued.push_back(nonces.Issue(kNow));
   std::vector<std::atomic<int>> wins(kRounds);
   std::barrier start(kThreads);
   std::vector<std::thread> threads;
@@ -70,8 +72,8 @@ TEST(Nonces, OfParallelSpendersExactlyOneWins) {
     threads.emplace_back([&] {
       start.arrive_and_wait();
       for (size_t i = 0; i < issued.size(); ++i) {
-        if (nonces.Spend(issued[i]).ok()) ++wins[i];
-        nonces.Issue();
+        if (nonces.Spend(issued[i], kNow).ok()) ++wins[i];
+        nonces.Issue(kNow);
       }
     });
   }
@@ -79,14 +81,14 @@ TEST(Nonces, OfParallelSpendersExactlyOneWins) {
   for (const auto& count : wins) EXPECT_EQ(count, 1);
 }
 
-TEST(Nonces, AreAllDifferentAcrossThreads) {
+TEST(LocalNonces, AreAllDifferentAcrossThreads) {
   OpenSslRandom random;
-  Nonces nonces(random);
+  LocalNonces nonces(random);
   std::vector<std::vector<std::string>> issued(4);
   std::vector<std::thread> threads;
   for (auto& mine : issued) {
     threads.emplace_back([&nonces, &mine] {
-      for (int i = 0; i < 1000; ++i) mine.push_back(nonces.Issue());
+      for (int i = 0; i < 1000; ++i) mine.push_back(nonces.Issue(kNow));
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -2,7 +2,9 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "acme/grant_tokens.h"
 #include "tests/acme/attest_fixture.h"
+#include "tests/fakes/memory_nonces.h"
 
 namespace agentca::acme::testing {
 namespace {
@@ -267,6 +269,59 @@ TEST_F(AttestGrant, TokensOfLongAgoAndInventedOnesAreRefused) {
   const Offered made_up{Nonce(), Expected(grant_url_, Sha256(AsBytes("x")))};
   EXPECT_EQ(Problem(Open("POST", grant_url_, Body(made_up, JwtResponse(made_up.expected)))),
             "403 unauthorized");
+}
+
+// Two nodes of a cluster.
+class AttestGrantOfNodes : public AttestGrant {
+ protected:
+  AttestGrantOfNodes() {
+    for (auto* service : {&other_, &service_}) {
+      nonces_ = std::make_shared<const NonceBooks>(SharedBooks(shared_, clock_, random_).value());
+      *service = MakeService();
+    }
+  }
+  ~AttestGrantOfNodes() override {
+    other_.reset();
+    service_.reset();
+  }
+
+  fakes::MemoryNonces shared_;
+  std::unique_ptr<Service> other_;
+};
+
+TEST_F(AttestGrantOfNodes, ATokenOfOneIsUsedAtTheOtherOnce) {
+  Enrol();
+  const Offered offered = Ask();
+  std::swap(service_, other_);
+  const std::string body = Body(offered, JwtResponse(offered.expected));
+  EXPECT_EQ(Open("POST", grant_url_, body).status, 201);
+  EXPECT_EQ(Problem(Open("POST", grant_url_, body)), "403 unauthorized");
+  std::swap(service_, other_);
+  EXPECT_EQ(Problem(Open("POST", grant_url_, body)), "403 unauthorized");
+}
+
+TEST_F(AttestGrantOfNodes, ATokenLivesForTenMinutesAndNoNonceIsOne) {
+  Enrol();
+  const Offered young = Ask();
+  const Offered old = Ask();
+  clock_.Advance(kGrantTokenLifetime);
+  EXPECT_EQ(Open("POST", grant_url_, Body(young, JwtResponse(young.expected))).status, 201);
+  clock_.Advance(Seconds(1));
+  EXPECT_EQ(Problem(Open("POST", grant_url_, Body(old, JwtResponse(old.expected)))),
+            "403 unauthorized");
+  const std::string nonce = Nonce();
+  const Offered made_up{nonce, Expected(grant_url_, Sha256(AsBytes(nonce)))};
+  EXPECT_EQ(Problem(Open("POST", grant_url_, Body(made_up, JwtResponse(made_up.expected)))),
+            "403 unauthorized");
+}
+
+TEST_F(AttestGrantOfNodes, AStoreThatIsAwayCostsNobodyTheToken) {
+  Enrol();
+  const Offered offered = Ask();
+  const std::string body = Body(offered, JwtResponse(offered.expected));
+  shared_.faults().Fail("SpendNonces", fakes::FailWhen::kBefore);
+  EXPECT_EQ(Problem(Open("POST", grant_url_, body)), "503 serverInternal");
+  EXPECT_EQ(Open("POST", grant_url_, body).status, 201);
 }
 
 TEST_F(AttestGrant, EvidenceForAnOrderIsNotEvidenceForAGrant) {

@@ -69,8 +69,9 @@ class ServiceTest : public ::testing::Test {
   // A new process on the same storage.
   void Restart() {
     service_.reset();
-    service_ = MakeService({store_, certificates_, *audit_}, issuance_, revoker_, script_);
+    service_ = MakeService(memory(), issuance_, revoker_, script_);
   }
+  Memory memory() { return {store_, certificates_, *audit_, nonces_}; }
   std::unique_ptr<Service> MakeService(Memory memory, const ca::Issuance& issuance,
                                        ca::Revoker& revoker,
                                        const std::shared_ptr<ScriptedVerifier::Script>& script) {
@@ -79,7 +80,7 @@ class ServiceTest : public ::testing::Test {
       verifiers.push_back(std::make_unique<ScriptedVerifier>(name, script));
     }
     return std::make_unique<Service>(
-        memory,
+        std::move(memory),
         Authority{issuance, profile_, keys_, revoker, [this] { ++revocations_; }, {chain_pem_},
                   agents_},
         World{clock_, random_}, std::move(verifiers), policy_, Links(kBase), validation_);
@@ -213,6 +214,7 @@ class ServiceTest : public ::testing::Test {
   std::atomic<int> revocations_{0};
   std::shared_ptr<ScriptedVerifier::Script> script_ = std::make_shared<ScriptedVerifier::Script>();
   std::shared_ptr<const Agents> agents_;  // null unless a fixture serves some
+  std::shared_ptr<const NonceBooks> nonces_;  // null unless a fixture shares some
   Policy policy_;
   ValidationOptions validation_{
       .threads = 2, .queue = 64, .attempts = 3, .retry_delay = std::chrono::milliseconds(1)};

@@ -78,7 +78,7 @@ class ServiceNodes : private OneFile, public ServiceTest {
   ca::Revoker revoker2_{backend2_->certificates(), *audit2_};
   std::shared_ptr<ScriptedVerifier::Script> script2_ = std::make_shared<ScriptedVerifier::Script>();
   std::unique_ptr<Service> service2_ = MakeService(
-      {store2_, backend2_->certificates(), *audit2_}, issuance2_, revoker2_, script2_);
+      {store2_, backend2_->certificates(), *audit2_, nullptr}, issuance2_, revoker2_, script2_);
   const Service* const two_ = service2_.get();
 };
 

@@ -362,6 +362,19 @@ def test_sigterm_drains(own_agentca, challenges):
     client.close()
 
 
+def test_a_balancer_gets_time_to_notice(tmp_path, challenges):
+    """Until drain-delay is over, clients are served as before; health checks are told."""
+    server = AgentCa(tmp_path / "ca", challenges, serve=["--drain-delay", "5s"]).start()
+    client = client_of(server, challenges)
+    server.program.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: fetch(f"{server.http_url}/readyz")[2] == b"stopping\n", SETTLE_DEADLINE,
+             "it says that it stops")
+    assert fetch(f"{server.acme_url}/readyz", ca_file=str(server.root_file))[0] == 503
+    assert client.new_order(["late.operations.test"]).headers["Connection"] == "close"
+    client.close()
+    assert server.program.process.wait(30) == 0
+
+
 def test_orders_survive_a_restart(own_agentca, challenges):
     client = client_of(own_agentca, challenges)
     created = client.new_order(["restart.operations.test"])
