@@ -104,13 +104,6 @@ class Node(AgentCa):
                      "--dns-name", "localhost", *self._addresses(), "--external-url",
                      self.acme_url, "--http-external-url", self.http_url, "--storage", storage,
                      check=True)
-        elif "join" not in self.run("--help").stdout:
-            import shutil
-            shutil.copytree(first.directory, self.directory, ignore=shutil.ignore_patterns(
-                "log", "node-id", "serve.lock", "*.sqlite*", "*.crl"))
-            (self.directory / "log").mkdir(mode=0o700)
-            conf = self.directory / "token/softhsm2.conf"
-            conf.write_text(conf.read_text().replace(str(first.directory), str(self.directory)))
         else:
             self.run("join", "--dir", self.directory, "--from", first.directory,
                      *self._addresses(), check=True)
