@@ -17,7 +17,9 @@ struct NewAccount {
 };
 struct AccountCreation {
   Account account;
-  bool created;  // false: the key had an account already, which is `account`, unchanged
+  // False: the key had another account already, which is `account`, unchanged. One of the same id is
+  // what an earlier call for this request made, without an answer.
+  bool created;
 };
 
 struct NewOrder {

@@ -34,7 +34,7 @@ Result<acme::AccountCreation> MemoryAcmeStore::CreateAccount(const acme::NewAcco
   const std::lock_guard lock(mutex_);
   const Account& wanted = request.account;
   if (const Account* existing = AccountWithKey(wanted.thumbprint)) {
-    return acme::AccountCreation{*existing, false};
+    return acme::AccountCreation{*existing, existing->id == wanted.id};
   }
   if (accounts_.contains(wanted.id)) return IdInUse();
   if (!wanted.grant.empty()) AGENTCA_TRY(SpendGrantOn(wanted));

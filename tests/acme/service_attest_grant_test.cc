@@ -277,7 +277,7 @@ class AttestGrantOfNodes : public AttestGrant {
   AttestGrantOfNodes() {
     for (auto* service : {&other_, &service_}) {
       nonces_ = std::make_shared<const NonceBooks>(SharedBooks(shared_, clock_, random_).value());
-      *service = MakeService();
+      *service = MakeService(memory(), issuance_, revoker_, script_);
     }
   }
   ~AttestGrantOfNodes() override {
