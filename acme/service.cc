@@ -1,6 +1,7 @@
 #include "acme/service.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "acme/agent_finalize.h"
 #include "acme/challenge/agent_attest01.h"
@@ -17,6 +18,11 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPause{1'000};  // of orders that a human has decided
 constexpr milliseconds kLongestPause{30'000};
+// Of a dead node's work, in one transaction: the others shall have their share.
+constexpr size_t kTakenAtOnce = 256;
+// Once in so many rounds this process looks for work of its own that it does not know of. There is
+// none, unless a store took in what it reported as failed and then called a repetition of it old.
+constexpr unsigned kRoundsUntilOwn = 10;
 
 }  // namespace
 
@@ -42,42 +48,28 @@ class Service::Core {
 
   Router& router() { return router_; }
 
-  Status RecoverOrders() {
-    AGENTCA_ASSIGN(const auto orders, context_.memory.store.ListProcessingOrders());
-    size_t settled = 0;
-    for (const OrderId& id : orders) {
-      AGENTCA_ASSIGN(const OrderView view, context_.memory.store.FindOrder(id));
-      if (!view.order.approval) {
-        RecheckInterrupted(view);
-        settlement_.Claim(id);
-        settlement_.Conclude(id, InterruptedOrder());
-        ++settled;
-      } else {
-        Pursue(id, kFirstPause);  // decided, or expired meanwhile; else it waits on
-      }
-    }
-    if (settled != 0) {
-      Log(Level::kInfo, "settled interrupted orders", {{"count", std::to_string(settled)}});
-    }
-    return {};
+  // Claims are tried again as a whole: whatever of them this process works on is passed over.
+  Status TakeOver(ca::WorkScope scope, size_t limit) {
+    const Status orders = TakeOverOrders(scope, limit);
+    const Status validations = TakeOverValidations(scope, limit);
+    return orders.ok() ? validations : orders;
+  }
+
+  // What a claim that failed may have taken is this process's work, and will be nobody else's.
+  Status TakeOverMore() {
+    const bool own = ++rounds_ % kRoundsUntilOwn == 0;
+    const Status status = unsure_.exchange(false) || own
+                              ? TakeOver(ca::WorkScope::kOwnAndDead, SIZE_MAX)
+                              : TakeOver(ca::WorkScope::kDead, kTakenAtOnce);
+    if (!status.ok()) unsure_ = true;
+    return status;
   }
 
   Status Decided(const OrderId& id) {
     AGENTCA_TRY(CheckDecided(context_, id));
-    Pursue(id, kFirstPause);
-    return {};
-  }
-
-  Status RecoverValidations() {
-    AGENTCA_ASSIGN(auto pending, context_.memory.store.ListProcessingChallenges());
-    for (PendingValidation& each : pending) {
-      auto place = validations_.TryReserve(each.authorization.account_id);
-      (void)validations_.Start(std::move(each), std::move(place));
-    }
-    if (!pending.empty()) {
-      Log(Level::kInfo, "took up validations", {{"count", std::to_string(pending.size())}});
-    }
-    return {};
+    const Status status = TakeOverOrders(ca::WorkScope::kDead, kTakenAtOnce);
+    if (!status.ok()) unsure_ = true;
+    return status;
   }
 
  private:
@@ -103,6 +95,41 @@ class Service::Core {
     RecheckAgent(context_, view, record->serial, context_.world.clock.Now());
   }
 
+  Status TakeOverOrders(ca::WorkScope scope, size_t limit) {
+    AGENTCA_ASSIGN(const auto orders, context_.memory.store.ClaimOrders(
+                                          scope, context_.world.clock.Now(), limit));
+    size_t settled = 0;
+    for (const OrderId& id : orders) {
+      AGENTCA_ASSIGN(const OrderView view, context_.memory.store.FindOrder(id));
+      if (view.order.approval) {
+        Pursue(id, kFirstPause);
+      } else if (settlement_.Claim(id)) {
+        RecheckInterrupted(view);
+        settlement_.Conclude(id, InterruptedOrder());
+        ++settled;
+      }
+    }
+    if (settled != 0) {
+      Log(Level::kInfo, "settled interrupted orders", {{"count", std::to_string(settled)}});
+    }
+    return {};
+  }
+
+  Status TakeOverValidations(ca::WorkScope scope, size_t limit) {
+    AGENTCA_ASSIGN(auto pending, context_.memory.store.ClaimChallenges(scope, limit));
+    size_t started = 0;
+    for (PendingValidation& each : pending) {
+      if (validations_.IsUnderWay(each.authorization.id)) continue;
+      auto place = validations_.TryReserve(each.authorization.account_id);
+      (void)validations_.Start(std::move(each), std::move(place));
+      ++started;
+    }
+    if (started != 0) {
+      Log(Level::kInfo, "took up validations", {{"count", std::to_string(started)}});
+    }
+    return {};
+  }
+
   void Pursue(const OrderId& id, milliseconds pause) {
     const Status done = SettleDecided(context_, id, context_.world.clock.Now());
     if (done.ok() || done.error().code != Code::kUnavailable) return;
@@ -122,6 +149,8 @@ class Service::Core {
   ValidationQueue validations_;
   Context context_;
   Router router_;
+  unsigned rounds_ = 0;              // TakeOverMore's alone
+  std::atomic<bool> unsure_{false};  // a claim failed and may have taken something
   TaskQueue decisions_{1};  // last: its thread uses the rest
 };
 
@@ -147,9 +176,8 @@ std::optional<http::Response> Service::HandleFast(const http::Request& request) 
 
 Status Service::Decided(const OrderId& id) { return core_->Decided(id); }
 
-Status Service::Recover() {
-  AGENTCA_TRY(core_->RecoverOrders());
-  return core_->RecoverValidations();
-}
+Status Service::Recover() { return core_->TakeOver(ca::WorkScope::kOwnAndDead, SIZE_MAX); }
+
+Status Service::TakeOver() { return core_->TakeOverMore(); }
 
 }  // namespace agentca::acme

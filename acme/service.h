@@ -72,8 +72,8 @@ class Service {
   Service(Memory memory, Authority authority, World world,
           std::vector<std::unique_ptr<Verifier>> verifiers, Policy policy, Links links,
           ValidationOptions validation);
-  ~Service();  // finishes validations under way, drops those that wait (the next start takes them
-               // up)
+  ~Service();  // finishes validations under way, drops those that wait (another node takes them up,
+               // or the next start)
 
   http::Response Handle(const http::Request& request);
   // For requests the edge refused: a problem document with a fresh nonce.
@@ -81,12 +81,18 @@ class Service {
   // HEAD/GET newNonce, GET directory and requests that look at one object need no thread; nullopt
   // for the rest.
   std::optional<http::Response> HandleFast(const http::Request& request);
-  // Once at start, before listening: settles orders left processing (with their certificate when it
-  // was recorded, with an error otherwise; those of which a human has decided as by Decided, those
-  // that wait for one not at all) and takes up validations left processing.
+  // Once at start, before listening: claims what earlier processes of this node and dead nodes left
+  // processing. Orders are settled: with their certificate when it was recorded, with an error
+  // otherwise; those that a human was asked about are issued or failed when one has decided, failed
+  // when they have expired. Validations begin anew.
   Status Recover();
+  // The same, again and again: some of what dead nodes left, and orders that were decided, anywhere,
+  // or have expired. After an error the next call takes up what this one may have claimed. Not
+  // called by several threads at once.
+  Status TakeOver();
   // After Store::DecideApproval: issues or fails the order, now or, when key or store are away, as
-  // soon as they are back. kNotFound; kConflict: nobody has decided, or the order is settled.
+  // soon as they are back, here or by TakeOver of any node. kNotFound; kConflict: nobody has
+  // decided, or the order is settled.
   Status Decided(const OrderId& id);
 
  private:

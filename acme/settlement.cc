@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{30'000};
 
-// The order is settled, by whomever, or was never ours: nothing is left to do.
+// The order is settled, by whomever, or is not ours: nothing is left to do.
 bool IsOver(Code code) { return code == Code::kConflict || code == Code::kNotFound; }
 
 }  // namespace

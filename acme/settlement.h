@@ -14,7 +14,8 @@
 
 namespace agentca::acme {
 
-// Thread-safe. The destructor drops what waits; the sweep of the next start takes it up.
+// Thread-safe. The destructor drops what waits; the sweep of another node or of the next start takes
+// it up.
 class Settlement {
  public:
   Settlement(Store& store, ca::CertificateStore& certificates);

@@ -8,6 +8,7 @@
 #include "acme/model.h"
 #include "acme/verifier.h"
 #include "ca/issuer.h"
+#include "ca/leases.h"
 
 namespace agentca::acme {
 
@@ -61,6 +62,11 @@ struct PendingValidation {
 // Thread-safe. When a verb returns success its effect survives power loss. kUnavailable: the store
 // is away and nothing is known of the effect. kNotFound: no such object. kConflict: the guard of
 // the transition refused (the caller re-reads and reports what is there).
+//
+// An attempt or order that is processing is the work of the process that began or claimed it, and
+// nobody's where that is said. RecordRetry, FinishChallenge, CompleteOrder and FinishOrder by another
+// process are refused (kConflict), and so is BeginApproved (kOrderNotReady): it has lost that work
+// to a claim.
 class Store {
  public:
   virtual ~Store() = default;
@@ -129,8 +135,9 @@ class Store {
 
   // §7.5.2. Pending or valid → deactivated; repeats succeed; kConflict when invalid or expired.
   virtual Result<Authorization> DeactivateAuthorization(const AuthorizationId&, Time now) = 0;
-  // Attempts still processing: what a restart must take up again.
-  virtual Result<std::vector<PendingValidation>> ListProcessingChallenges() = 0;
+  // Attempts still processing that somebody left behind: they become this process's, in the
+  // transaction that returns them, at most `limit` of them.
+  virtual Result<std::vector<PendingValidation>> ClaimChallenges(ca::WorkScope, size_t limit) = 0;
   // §7.6: does the account hold, at `now`, a valid authorization for every one of these? "*.x" needs
   // a wildcard authorization for x.
   virtual Result<bool> HoldsAuthorizations(const AccountId&, const std::vector<Identifier>&,
@@ -142,9 +149,11 @@ class Store {
   // the order as it was, and nothing is recorded.
   virtual Status BeginFinalize(const OrderId&, const ca::Ticket&, const FinalizeGuard&,
                                Time now) = 0;
-  // ready → processing under the same guard, without an intent: a human is asked first.
+  // ready → processing under the same guard, without an intent: a human is asked first. Nobody's
+  // work.
   virtual Status AskApproval(const OrderId&, const Approval&, const FinalizeGuard&, Time now) = 0;
-  // The intent of an order that was asked for and granted, exactly once, under the same guard.
+  // The intent of an order that was asked for and granted, exactly once, under the same guard. Makes
+  // it this process's work.
   // kOrderNotReady when it is not granted, is settled, or has had an intent, whatever became of
   // that; kUnauthorized also when it expired before `now`.
   virtual Status BeginApproved(const OrderId&, const ca::Ticket&, const FinalizeGuard&,
@@ -165,8 +174,9 @@ class Store {
   // kMalformed when there is no such page.
   virtual Result<std::vector<ApprovalRecord>> ListApprovals(bool all, std::string_view after,
                                                             size_t limit) = 0;
-  // Orders still processing: what the sweep at start settles.
-  virtual Result<std::vector<OrderId>> ListProcessingOrders() = 0;
+  // Orders still processing, claimed as by ClaimChallenges. Those that wait for a human are left
+  // alone until one has decided or they have expired at `now`.
+  virtual Result<std::vector<OrderId>> ClaimOrders(ca::WorkScope, Time now, size_t limit) = 0;
 
   // True when a write would succeed now (readyz). Cheap.
   virtual Status CheckHealth() = 0;

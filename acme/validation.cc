@@ -42,8 +42,19 @@ const Verifier* Find(const std::vector<std::unique_ptr<Verifier>>& verifiers, Ch
 }  // namespace
 
 struct ValidationQueue::Job {
+  Job(Authorization of, std::shared_ptr<UnderWay> others)
+      : authorization(std::move(of)),
+        type(authorization.attempt->type),
+        under_way(std::move(others)) {
+    under_way->Add(authorization.id);
+  }
+  ~Job() { under_way->Remove(authorization.id); }
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+
   Authorization authorization;
-  ChallengeType type;
+  const ChallengeType type;
+  const std::shared_ptr<UnderWay> under_way;
   std::string key_authorization;
   std::string payload;  // of the response
   Place place;
@@ -108,9 +119,7 @@ ValidationQueue::Place ValidationQueue::TryReserve(const AccountId& account) {
 }
 
 std::future<void> ValidationQueue::Start(PendingValidation validation, Place place) {
-  auto job = std::make_shared<Job>();
-  job->authorization = std::move(validation.authorization);
-  job->type = job->authorization.attempt->type;
+  auto job = std::make_shared<Job>(std::move(validation.authorization), under_way_);
   job->key_authorization = job->authorization.token + "." + validation.thumbprint;  // §8.1
   job->payload = job->authorization.attempt->payload;
   if (job->payload.empty()) job->payload = kEmptyObject;
@@ -197,7 +206,7 @@ void ValidationQueue::Verify(const std::shared_ptr<Job>& job) {
 void ValidationQueue::TryAgain(const std::shared_ptr<Job>& job, const Error& error) {
   const Status recorded = memory_.store.RecordRetry(job->authorization.id, error);
   if (!recorded.ok()) {
-    if (recorded.error().code == Code::kConflict) return;  // deactivated meanwhile
+    if (recorded.error().code == Code::kConflict) return;  // deactivated or taken up meanwhile
     Log(Level::kWarning, "a validation's retry was not recorded",
         {{"authorization", job->authorization.id}, {"detail", recorded.error().detail}});
   }
@@ -234,8 +243,8 @@ Status ValidationQueue::Record(Job& job) {
 void ValidationQueue::Settle(const std::shared_ptr<Job>& job) {
   const Status recorded = Record(*job);
   const Code code = recorded.ok() ? Code::kConflict : recorded.error().code;
-  // Settled now, settled already (an earlier call persisted although it failed), deactivated, or
-  // gone.
+  // Settled now, settled already (an earlier call persisted although it failed), deactivated, taken
+  // up by another node, or gone.
   if (code == Code::kConflict || code == Code::kNotFound) return job->settled.set_value();
   Log(Level::kError, "a validation could not be settled yet",
       {{"authorization", job->authorization.id}, {"detail", recorded.error().detail}});

@@ -4,7 +4,9 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "acme/links.h"
@@ -20,7 +22,7 @@ struct Verifiers {
 
 // Thread-safe. A validation that was accepted is settled, whatever becomes of store and audit log
 // meanwhile: it waits for them, with growing pauses. Only the end of the process interrupts it, and
-// then the next start takes it up.
+// then another node takes it up, or the next start.
 class ValidationQueue {
  public:
   // References outlive this. The destructor finishes verifications under way.
@@ -41,10 +43,32 @@ class ValidationQueue {
   std::future<void> Start(PendingValidation validation, Place place);
   // For a challenge of which the store could not say whether it began: starts it if it did.
   void StartIfBegun(const Authorization& authorization, std::string thumbprint, Place place);
+  // Started and neither settled nor dropped.
+  bool IsUnderWay(const AuthorizationId& id) const { return under_way_->Has(id); }
 
  private:
   struct Job;
   class Places;
+  // Ids of jobs. Thread-safe.
+  class UnderWay {
+   public:
+    void Add(const AuthorizationId& id) {
+      std::lock_guard lock(mutex_);
+      ids_.insert(id);
+    }
+    void Remove(const AuthorizationId& id) {
+      std::lock_guard lock(mutex_);
+      ids_.erase(ids_.find(id));
+    }
+    bool Has(const AuthorizationId& id) const {
+      std::lock_guard lock(mutex_);
+      return ids_.contains(id);
+    }
+
+   private:
+    mutable std::mutex mutex_;                    // guards ids_
+    std::unordered_multiset<AuthorizationId> ids_;
+  };
   const Verifier* VerifierOf(const Job& job) const;
   Result<Proof> RunVerifier(const Verifier& verifier, Job& job, Time now);
   bool MayTryAgain(const Job& job, Code code) const;
@@ -61,6 +85,7 @@ class ValidationQueue {
   const Links links_;
   const ValidationOptions options_;
   const std::shared_ptr<Places> places_;
+  const std::shared_ptr<UnderWay> under_way_ = std::make_shared<UnderWay>();
   TaskQueue tasks_;  // last: its threads use the rest
 };
 

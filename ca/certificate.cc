@@ -125,4 +125,10 @@ Result<Certificate> Certificate::Parse(ByteView der) {
   return certificate;
 }
 
+bool IsSignedBy(const Certificate& certificate, const PublicKey& issuer_key) {
+  const openssl::ErrorScope errors;
+  const auto x509 = openssl::Decode<openssl::X509Ptr>(d2i_X509, certificate.der);
+  return x509 && X509_verify(x509.get(), issuer_key.evp()) == 1;
+}
+
 }  // namespace agentca::ca

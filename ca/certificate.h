@@ -67,6 +67,9 @@ struct Certificate {
   std::vector<Bytes> ip_addresses;
 };
 
+// Does its signature verify with this key?
+bool IsSignedBy(const Certificate& certificate, const PublicKey& issuer_key);
+
 // Who signs, as the issued certificate must say it.
 struct IssuerInfo {
   IssuerId id;

@@ -8,6 +8,7 @@
 
 #include "ca/certificate.h"
 #include "ca/issuer.h"
+#include "ca/leases.h"
 
 namespace agentca::ca {
 
@@ -90,8 +91,9 @@ class CertificateStore : public Journal {
  public:
   // intent → abandoned (and so revoked, reason unspecified). kConflict when already issued.
   virtual Status Abandon(const IssuerId&, const Serial&, Time at) = 0;
-  // Every intent recorded before `before`, oldest first: what a sweep after a crash must settle.
-  virtual Result<std::vector<CertificateRecord>> ListIntents(Time before) = 0;
+  // Intents that somebody left behind, oldest first, at most `limit`: what a sweep abandons. Nothing
+  // is claimed, since Abandon does what there is to do, at once.
+  virtual Result<std::vector<CertificateRecord>> ListIntents(WorkScope, size_t limit) = 0;
 
   virtual Result<CertStatus> StatusOf(const IssuerId&, const Serial&) = 0;  // kNotFound: never issued
   virtual Result<CertificateRecord> Find(const IssuerId&, const Serial&) = 0;   // kNotFound

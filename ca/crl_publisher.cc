@@ -17,8 +17,6 @@ using std::chrono::steady_clock;
 constexpr size_t kMaxCrlSize = size_t{1} << 30;
 constexpr milliseconds kFirstRetry{1000};
 constexpr milliseconds kLastRetry{60'000};
-// The clock is looked at this often, so that a jump of it delays no CRL.
-constexpr milliseconds kLongestWait{30'000};
 // A publication may take this share of the time, so that a mass revocation of a large issuer does
 // not sign the whole list once per revocation.
 constexpr int kRestPerWork = 4;
@@ -27,11 +25,12 @@ constexpr int kMaxNumbersSkipped = 100'000;
 
 }  // namespace
 
-CrlPublisher::CrlPublisher(const IssuerInfo& issuer, Signer& signer, CertificateStore& store,
+CrlPublisher::CrlPublisher(const IssuerInfo& issuer, Signer& signer, Shared shared,
                            const Clock& clock, CrlSchedule schedule, std::filesystem::path file)
     : issuer_(issuer),
+      name_("crl/" + issuer.id),
       signer_(signer),
-      store_(store),
+      shared_(shared),
       clock_(clock),
       guard_(clock),
       schedule_(schedule),
@@ -75,11 +74,12 @@ std::shared_ptr<const PublishedCrl> CrlPublisher::current() const {
   return current_;
 }
 
-// Strictly increasing also against the list already published: RFC 5280 §5.2.3.
+// Strictly increasing also against the lists already published: RFC 5280 §5.2.3.
 Result<uint64_t> CrlPublisher::NextNumber(const PublishedCrl* last) {
-  const uint64_t floor = last == nullptr ? 0 : last->summary.number;
+  const uint64_t floor =
+      std::max(last == nullptr ? 0 : last->summary.number, static_cast<uint64_t>(seen_));
   for (int i = 0; i < kMaxNumbersSkipped; ++i) {
-    AGENTCA_ASSIGN(const uint64_t number, store_.NextCrlNumber(issuer_.id));
+    AGENTCA_ASSIGN(const uint64_t number, shared_.certificates.NextCrlNumber(issuer_.id));
     if (number > floor) return number;
     if (i == 0) {
       Log(Level::kWarning, "the store is behind the published CRL; was it restored from a backup?",
@@ -91,7 +91,7 @@ Result<uint64_t> CrlPublisher::NextNumber(const PublishedCrl* last) {
 
 Result<PublishedCrl> CrlPublisher::Make(uint64_t number, Time now) {
   CrlBuilder builder;
-  AGENTCA_TRY(store_.VisitRevoked(issuer_.id, now - schedule_.keep_expired,
+  AGENTCA_TRY(shared_.certificates.VisitRevoked(issuer_.id, now - schedule_.keep_expired,
                                   [&builder](const RevokedEntry& entry) {
                                     builder.Add(entry);
                                     return true;
@@ -113,8 +113,54 @@ Result<PublishedCrl> CrlPublisher::Make(uint64_t number, Time now) {
   return crl;
 }
 
-Status CrlPublisher::PublishNow() {
+void CrlPublisher::Serve(PublishedCrl crl, std::string_view how) {
+  auto published = std::make_shared<const PublishedCrl>(std::move(crl));
+  Log(Level::kInfo, how,
+      {{"issuer", issuer_.id},
+       {"number", std::to_string(published->summary.number)},
+       {"entries", std::to_string(published->summary.entries)},
+       {"next_update", ToRfc3339(published->summary.next_update)}});
+  {
+    std::lock_guard lock(mutex_);
+    current_ = published;
+  }
+  // The next start of this node serves it until it has heard from the store; no more rests on it.
+  if (const Status kept = ReplaceFile(file_, published->der); !kept.ok())
+    Log(Level::kError, "cannot keep the CRL on disk",
+        {{"file", file_.native()}, {"error", kept.error().detail}});
+}
+
+Status CrlPublisher::AdoptNewest() {
+  AGENTCA_ASSIGN(const int64_t version, shared_.documents.VersionOf(name_));
+  if (version == seen_) return {};
+  const auto last = current();
+  if (last && static_cast<uint64_t>(version) <= last->summary.number) {
+    // A store that was restored from a backup must not make lists with numbers that were used.
+    if (static_cast<uint64_t>(version) < last->summary.number) AGENTCA_TRY(NextNumber(last.get()));
+    seen_ = version;
+    return {};
+  }
+  AGENTCA_ASSIGN(SharedDocument document, shared_.documents.Get(name_));
+  seen_ = document.version;  // sound or not, it is what the next list replaces
+  const auto summary = ParseCrl(document.content, signer_.public_key());
+  if (!summary.ok())
+    return Error{Code::kInternal, "the CRL in the store is not served: " + summary.error().detail};
+  if (summary->number != static_cast<uint64_t>(document.version))
+    return Error{Code::kInternal, "the CRL in the store is not served: it has another number"};
+  Serve({std::move(document.content), *summary}, "adopted a CRL");
+  return {};
+}
+
+Status CrlPublisher::Adopt() {
   std::lock_guard one_at_a_time(publish_mutex_);
+  return AdoptNewest();
+}
+
+// What is revoked is read after the list that is replaced was seen, and Put fails when it is no
+// longer that one: no list lacks what one before it had.
+Status CrlPublisher::Publish() {
+  if (const Status seen = AdoptNewest(); !seen.ok() && seen.error().code != Code::kInternal)
+    return seen;
   const auto last = current();
   const Time now = clock_.Now();
   if (guard_.RunsBackwards(now)) {
@@ -122,16 +168,21 @@ Status CrlPublisher::PublishNow() {
   }
   AGENTCA_ASSIGN(const uint64_t number, NextNumber(last.get()));
   AGENTCA_ASSIGN(PublishedCrl crl, Make(number, now));
-  AGENTCA_TRY(ReplaceFile(file_, crl.der));
-  auto published = std::make_shared<const PublishedCrl>(std::move(crl));
-  Log(Level::kInfo, "published a CRL",
-      {{"issuer", issuer_.id},
-       {"number", std::to_string(number)},
-       {"entries", std::to_string(published->summary.entries)},
-       {"next_update", ToRfc3339(published->summary.next_update)}});
-  std::lock_guard lock(mutex_);
-  current_ = std::move(published);
+  SharedDocument document{static_cast<int64_t>(number), std::move(crl.der)};
+  AGENTCA_TRY(shared_.documents.Put(name_, seen_, document));
+  seen_ = document.version;
+  crl.der = std::move(document.content);
+  Serve(std::move(crl), "published a CRL");
   return {};
+}
+
+Status CrlPublisher::PublishNow() {
+  std::lock_guard one_at_a_time(publish_mutex_);
+  try {
+    return Publish();
+  } catch (const std::bad_alloc&) {
+    return Error{Code::kInternal, "out of memory"};
+  }
 }
 
 // True when a list is due by the clock or asked for.
@@ -142,33 +193,45 @@ bool CrlPublisher::Due() const {
          now < current_->summary.this_update;
 }
 
-milliseconds CrlPublisher::UntilDue() const {
-  if (!current_) return milliseconds(0);
-  return current_->summary.this_update + schedule_.interval - clock_.Now();
-}
-
-Status CrlPublisher::PublishGuarded() {
+// Takes or keeps the duty if it can be had, and serves what others published. A node that has come
+// to the duty makes a list at once: the one before may have gone with a revocation on its mind.
+void CrlPublisher::Look(Duty& duty) {
+  const bool had_duty = on_duty_;
+  on_duty_ = duty.Hold();
+  if (on_duty_ && !had_duty) RequestPublication();
+  Status adopted;
   try {
-    return PublishNow();
+    adopted = Adopt();
   } catch (const std::bad_alloc&) {
-    return Error{Code::kInternal, "out of memory"};
+    adopted = Error{Code::kInternal, "out of memory"};
   }
+  std::string complaint = adopted.ok() ? "" : adopted.error().detail;
+  if (!complaint.empty() && complaint != complaint_)
+    Log(Level::kError, "cannot look for CRLs of other nodes",
+        {{"issuer", issuer_.id}, {"error", complaint}});
+  complaint_ = std::move(complaint);
 }
 
 void CrlPublisher::Run() {
+  Duty duty(shared_.leases, name_);
   auto not_before = steady_clock::now();
   milliseconds retry = kFirstRetry;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (const auto start = steady_clock::now(); !Due() || start < not_before) {
-      const auto wait = Due() ? std::chrono::ceil<milliseconds>(not_before - start) : UntilDue();
-      wake_.wait_for(lock, std::clamp(wait, milliseconds(1), kLongestWait));
+    lock.unlock();
+    Look(duty);
+    lock.lock();
+    const bool due = on_duty_ && Due();
+    const auto start = steady_clock::now();
+    if (!due || start < not_before) {
+      const auto left = std::chrono::ceil<milliseconds>(not_before - start);
+      wake_.wait_for(lock, due ? std::clamp(left, milliseconds(1), kLookPeriod) : kLookPeriod,
+                     [&] { return stopping_ || (on_duty_ && requested_ && !due); });
       continue;
     }
     requested_ = false;
     lock.unlock();
-    const auto start = steady_clock::now();
-    const Status status = PublishGuarded();
+    const Status status = PublishNow();
     const auto work = steady_clock::now() - start;
     lock.lock();
     if (status.ok()) {

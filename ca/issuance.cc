@@ -10,6 +10,7 @@ namespace agentca::ca {
 namespace {
 
 constexpr int kSerialAttempts = 3;
+constexpr size_t kSweptAtOnce = 256;
 
 // "dns:a.example,ip:192.0.2.1,uri:spiffe://…": everything the certificate vouches for.
 std::string NamesOf(const CertificateRequest& request) {
@@ -104,7 +105,7 @@ Result<Issuance::Intent> Issuance::PrepareRecorded(const Profile& profile,
     const std::string why = "intent not recorded: " + recorded.error().detail;
     if (IsUnknown(recorded.error().code)) {
       // The intent may be there all the same. It is settled now or, if the store stays away, by the
-      // sweep at the next start; nothing was signed.
+      // sweep once this process is gone; nothing was signed.
       Abandon(serial, request.reference, why, now);
     } else if (const Status logged = AuditEnd(audit_, "refused", issuer_.id(), serial,
                                               request.reference, why, now);
@@ -151,7 +152,7 @@ bool Issuance::Abandon(const Serial& serial, std::string_view reference, const s
     if (status && status->state == SerialState::kIssued) return true;
   }
   if (!abandoned && abandoned.error().code != Code::kNotFound)
-    Log(Level::kError, "cannot abandon a serial; the sweep at the next start will",
+    Log(Level::kError, "cannot abandon a serial; the sweep will once this process is gone",
         {{"serial", serial_text}, {"error", abandoned.error().detail}});
   Log(Level::kWarning, "issuance abandoned", {{"serial", serial_text}, {"why", why}});
   if (const Status logged =
@@ -161,15 +162,18 @@ bool Issuance::Abandon(const Serial& serial, std::string_view reference, const s
   return false;
 }
 
-Status AbandonInterrupted(CertificateStore& store, ChainedLog& audit, Time before, Time now) {
-  AGENTCA_ASSIGN(const auto intents, store.ListIntents(before));
-  for (const CertificateRecord& intent : intents) {
-    const Status abandoned = store.Abandon(intent.issuer_id, intent.serial, now);
-    // Settled meanwhile by the process that recorded it.
-    if (!abandoned && abandoned.error().code == Code::kConflict) continue;
-    AGENTCA_TRY(abandoned);
-    AGENTCA_TRY(AuditEnd(audit, "abandoned", intent.issuer_id, intent.serial, intent.reference,
-                         "interrupted", now));
+Status AbandonInterrupted(CertificateStore& store, ChainedLog& audit, WorkScope scope, Time now) {
+  for (bool more = true; more;) {
+    AGENTCA_ASSIGN(const auto intents, store.ListIntents(scope, kSweptAtOnce));
+    for (const CertificateRecord& intent : intents) {
+      const Status abandoned = store.Abandon(intent.issuer_id, intent.serial, now);
+      // Settled meanwhile by the process that recorded it.
+      if (!abandoned && abandoned.error().code == Code::kConflict) continue;
+      AGENTCA_TRY(abandoned);
+      AGENTCA_TRY(AuditEnd(audit, "abandoned", intent.issuer_id, intent.serial, intent.reference,
+                           "interrupted", now));
+    }
+    more = intents.size() == kSweptAtOnce;
   }
   return {};
 }

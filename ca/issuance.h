@@ -38,7 +38,8 @@ class Issuance {
   const uint8_t serial_prefix_;
 };
 
-// Abandons every intent recorded before `before` (start of this process) and audits each.
-Status AbandonInterrupted(CertificateStore& store, ChainedLog& audit, Time before, Time now);
+// Abandons the intents that somebody left behind and audits each. What a live process is about to
+// sign may be among them when it stood still: then it records no certificate.
+Status AbandonInterrupted(CertificateStore& store, ChainedLog& audit, WorkScope scope, Time now);
 
 }  // namespace agentca::ca

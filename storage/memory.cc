@@ -3,6 +3,7 @@
 #include "storage/memory_acme.h"
 #include "storage/memory_agents.h"
 #include "storage/memory_certificates.h"
+#include "storage/memory_cluster.h"
 
 namespace agentca::storage {
 namespace {
@@ -12,12 +13,16 @@ class MemoryBackend final : public Backend {
   acme::Store& acme() override { return acme_; }
   ca::CertificateStore& certificates() override { return certificates_; }
   ca::AgentRegistry& agents() override { return agents_; }
+  ca::Leases& leases() override { return leases_; }
+  ca::SharedDocuments& documents() override { return documents_; }
   std::string Describe() const override { return "memory:, lost at exit"; }
 
  private:
   MemoryAgents agents_;
   MemoryCertificateStore certificates_;
   MemoryAcmeStore acme_{agents_, certificates_};
+  MemoryLeases leases_;
+  MemoryDocuments documents_;
 };
 
 }  // namespace

@@ -179,7 +179,7 @@ Result<bool> MemoryAcmeStore::HasHadIntent(const OrderId& id) {
 }
 
 Status MemoryAcmeStore::Start(const OrderId& id, const acme::FinalizeGuard& guard, Time now,
-                              const std::function<Status(acme::Order&)>& begin) {
+                              const std::function<Status(OrderRow&)>& begin) {
   const std::lock_guard lock(mutex_);
   const auto found = orders_.find(id);
   if (found == orders_.end()) return NoSuchOrder();
@@ -187,21 +187,24 @@ Status MemoryAcmeStore::Start(const OrderId& id, const acme::FinalizeGuard& guar
   AGENTCA_TRY(StartFinalizing(view, accounts_.at(view.order.account_id).status, now));
   MemoryLedger ledger(attestations_, agents_);
   AGENTCA_TRY(CheckGuard(ledger, view, guard));
-  AGENTCA_TRY(begin(found->second.order));
+  AGENTCA_TRY(begin(found->second));
   found->second.order.finalizing = true;
   return {};
 }
 
 Status MemoryAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
                                       const acme::FinalizeGuard& guard, Time now) {
-  return Start(id, guard, now,
-               [&](acme::Order&) { return certificates_.RecordIntent(ticket, now); });
+  return Start(id, guard, now, [&](OrderRow& row) -> Status {
+    AGENTCA_TRY(certificates_.RecordIntent(ticket, now));
+    row.ours = true;
+    return {};
+  });
 }
 
 Status MemoryAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approval,
                                     const acme::FinalizeGuard& guard, Time now) {
-  return Start(id, guard, now, [&](acme::Order& order) -> Status {
-    order.approval = approval;
+  return Start(id, guard, now, [&](OrderRow& row) -> Status {
+    row.order.approval = approval;
     return {};
   });
 }
@@ -217,7 +220,9 @@ Status MemoryAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticke
   if (begun) return BegunBefore();
   MemoryLedger ledger(attestations_, agents_);
   AGENTCA_TRY(CheckGuard(ledger, view, guard));
-  return certificates_.RecordIntent(ticket, now);
+  AGENTCA_TRY(certificates_.RecordIntent(ticket, now));
+  found->second.ours = true;
+  return {};
 }
 
 Status MemoryAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
@@ -247,11 +252,16 @@ Status MemoryAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>&
   return {};
 }
 
-Result<std::vector<OrderId>> MemoryAcmeStore::ListProcessingOrders() {
+Result<std::vector<OrderId>> MemoryAcmeStore::ClaimOrders(ca::WorkScope scope, Time now,
+                                                          size_t limit) {
   const std::lock_guard lock(mutex_);
   std::vector<OrderId> ids;
-  for (const auto& [id, row] : orders_) {
-    if (AwaitsSettlement(row.order)) ids.push_back(id);
+  for (auto& [id, row] : orders_) {
+    if (ids.size() >= limit) break;
+    if (!AwaitsSettlement(row.order) || AwaitsHuman(row.order, now)) continue;
+    if (row.ours && scope == ca::WorkScope::kDead) continue;
+    row.ours = true;
+    ids.push_back(id);
   }
   return ids;
 }
@@ -300,10 +310,13 @@ Result<Authorization> MemoryAcmeStore::DeactivateAuthorization(const Authorizati
   return found->second;
 }
 
-Result<std::vector<acme::PendingValidation>> MemoryAcmeStore::ListProcessingChallenges() {
+Result<std::vector<acme::PendingValidation>> MemoryAcmeStore::ClaimChallenges(ca::WorkScope scope,
+                                                                              size_t limit) {
   const std::lock_guard lock(mutex_);
   std::vector<acme::PendingValidation> pending;
+  if (scope == ca::WorkScope::kDead) return pending;  // all of them are this process's
   for (const auto& [id, authorization] : authorizations_) {
+    if (pending.size() >= limit) break;
     if (!AwaitsValidation(authorization)) continue;
     pending.push_back({authorization, accounts_.at(authorization.account_id).thumbprint});
   }

@@ -62,7 +62,8 @@ class MemoryAcmeStore final : public acme::Store {
                         const std::string& reason, Time now) override;
   Result<std::vector<acme::ApprovalRecord>> ListApprovals(bool all, std::string_view after,
                                                           size_t limit) override;
-  Result<std::vector<acme::OrderId>> ListProcessingOrders() override;
+  Result<std::vector<acme::OrderId>> ClaimOrders(ca::WorkScope scope, Time now,
+                                                 size_t limit) override;
 
   Result<acme::Authorization> FindAuthorization(const acme::AuthorizationId& id) override;
   Result<Started> BeginChallenge(const acme::AuthorizationId& id, acme::ChallengeType type,
@@ -80,7 +81,8 @@ class MemoryAcmeStore final : public acme::Store {
   Result<acme::Grant> FindGrant(std::string_view key_id) override;
   Result<acme::Authorization> DeactivateAuthorization(const acme::AuthorizationId& id,
                                                       Time now) override;
-  Result<std::vector<acme::PendingValidation>> ListProcessingChallenges() override;
+  Result<std::vector<acme::PendingValidation>> ClaimChallenges(ca::WorkScope scope,
+                                                               size_t limit) override;
   Result<bool> HoldsAuthorizations(const acme::AccountId& id,
                                    const std::vector<acme::Identifier>& identifiers,
                                    Time now) override;
@@ -91,6 +93,7 @@ class MemoryAcmeStore final : public acme::Store {
   struct OrderRow {
     acme::Order order;
     std::vector<acme::AuthorizationId> authorizations;
+    bool ours = false;  // while it is processing: this process's work, not nobody's
   };
   // All of these are called with mutex_ held. Pointers are null when there is none.
   acme::Account* AccountWithKey(std::string_view thumbprint);
@@ -104,7 +107,7 @@ class MemoryAcmeStore final : public acme::Store {
   Result<bool> HasHadIntent(const acme::OrderId& id);
   // ready → processing, and its guard; `begin` is what must come about with it.
   Status Start(const acme::OrderId& id, const acme::FinalizeGuard& guard, Time now,
-               const std::function<Status(acme::Order&)>& begin);
+               const std::function<Status(OrderRow&)>& begin);
 
   MemoryAgents& agents_;
   ca::CertificateStore& certificates_;

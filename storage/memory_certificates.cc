@@ -116,11 +116,14 @@ Result<ca::CertStatus> MemoryCertificateStore::StatusOf(const IssuerId& issuer,
   return ca::CertStatus{record->state, record->revocation, record->not_after};
 }
 
-Result<std::vector<CertificateRecord>> MemoryCertificateStore::ListIntents(Time before) {
+Result<std::vector<CertificateRecord>> MemoryCertificateStore::ListIntents(ca::WorkScope scope,
+                                                                           size_t limit) {
   const std::lock_guard lock(mutex_);
   std::vector<CertificateRecord> intents;
+  if (scope == ca::WorkScope::kDead) return intents;  // all of them are this process's
   for (const CertificateRecord& each : records_) {
-    if (each.state == SerialState::kIntent && each.intended_at < before) intents.push_back(each);
+    if (intents.size() >= limit) break;
+    if (each.state == SerialState::kIntent) intents.push_back(each);
   }
   return intents;
 }

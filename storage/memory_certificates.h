@@ -18,7 +18,8 @@ class MemoryCertificateStore final : public ca::CertificateStore {
   Result<uint64_t> NextCrlNumber(const ca::IssuerId& issuer) override;
   Result<ca::KeyHistory> HistoryOf(const Sha256Digest& key) override;
   Result<ca::CertStatus> StatusOf(const ca::IssuerId& issuer, const ca::Serial& serial) override;
-  Result<std::vector<ca::CertificateRecord>> ListIntents(Time before) override;
+  Result<std::vector<ca::CertificateRecord>> ListIntents(ca::WorkScope scope,
+                                                         size_t limit) override;
   Result<ca::CertificateRecord> Find(const ca::IssuerId& issuer, const ca::Serial& serial) override;
   Result<ca::CertificateRecord> FindByReference(std::string_view reference) override;
   Result<std::vector<ca::CertificateRecord>> List(const ca::CertificateFilter& filter) override;

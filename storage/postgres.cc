@@ -8,7 +8,8 @@
 namespace agentca::storage {
 
 Result<std::unique_ptr<Backend>> OpenPostgres(std::string_view uri, OpenMode mode,
-                                              const PostgresOptions& options) {
+                                              const PostgresOptions& options,
+                                              const ca::NodeId& node) {
   AGENTCA_ASSIGN(const PostgresUri parsed, ParsePostgresUri(uri));
   auto database = std::make_unique<PostgresDatabase>(parsed.conninfo, options);
   const auto schema = PreparePostgres(*database, mode);
@@ -17,7 +18,7 @@ Result<std::unique_ptr<Backend>> OpenPostgres(std::string_view uri, OpenMode mod
     return Error{error.code, "database " + parsed.description + ": " + error.detail};
   }
   return MakeSqlBackend(std::move(database),
-                        parsed.description + ", schema " + std::to_string(*schema));
+                        parsed.description + ", schema " + std::to_string(*schema), node);
 }
 
 }  // namespace agentca::storage

@@ -10,6 +10,7 @@ namespace agentca::storage {
 
 // As Open(). The database exists; what is ours in it is made by kCreate.
 Result<std::unique_ptr<Backend>> OpenPostgres(std::string_view uri, OpenMode mode,
-                                              const PostgresOptions& options = {});
+                                              const PostgresOptions& options = {},
+                                              const ca::NodeId& node = {});
 
 }  // namespace agentca::storage

@@ -27,6 +27,9 @@ class PostgresConnection final : public Connection {
   Status Execute(const char* sql) override;
   Result<Statement*> Prepare(const char* sql) override;
   bool in_transaction() const override;
+  const char* clock_sql() const override {
+    return "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+  }
 
   enum class Kind { kSerializable, kSnapshot, kSchema };  // of a transaction
   Status Begin(Kind kind);

@@ -51,6 +51,9 @@ class Connection {
   // where transactions run side by side.
   virtual Result<Statement*> Prepare(const char* sql) = 0;
   virtual bool in_transaction() const = 0;
+  // A literal that selects the time of the database's clock, in milliseconds since 1970: SQL has no
+  // one word for it.
+  virtual const char* clock_sql() const = 0;
 };
 
 // One execution of a statement, which is a string literal. Parameters are bound in order and

@@ -8,7 +8,9 @@ namespace agentca::storage {
 
 class SqlAcmeStore final : public acme::Store {
  public:
-  explicit SqlAcmeStore(Database& database) : database_(database) {}
+  // `process`: what begins here is the work of.
+  SqlAcmeStore(Database& database, const std::string& process)
+      : database_(database), process_(process) {}
 
   Result<acme::AccountCreation> CreateAccount(const acme::NewAccount& request) override;
   Result<acme::Account> FindAccount(const acme::AccountId& id) override;
@@ -40,7 +42,8 @@ class SqlAcmeStore final : public acme::Store {
                         const std::string& reason, Time now) override;
   Result<std::vector<acme::ApprovalRecord>> ListApprovals(bool all, std::string_view after,
                                                           size_t limit) override;
-  Result<std::vector<acme::OrderId>> ListProcessingOrders() override;
+  Result<std::vector<acme::OrderId>> ClaimOrders(ca::WorkScope scope, Time now,
+                                                 size_t limit) override;
 
   Result<acme::Authorization> FindAuthorization(const acme::AuthorizationId& id) override;
   Result<Started> BeginChallenge(const acme::AuthorizationId& id, acme::ChallengeType type,
@@ -58,7 +61,8 @@ class SqlAcmeStore final : public acme::Store {
   Result<acme::Grant> FindGrant(std::string_view key_id) override;
   Result<acme::Authorization> DeactivateAuthorization(const acme::AuthorizationId& id,
                                                       Time now) override;
-  Result<std::vector<acme::PendingValidation>> ListProcessingChallenges() override;
+  Result<std::vector<acme::PendingValidation>> ClaimChallenges(ca::WorkScope scope,
+                                                               size_t limit) override;
   Result<bool> HoldsAuthorizations(const acme::AccountId& id,
                                    const std::vector<acme::Identifier>& identifiers,
                                    Time now) override;
@@ -67,6 +71,7 @@ class SqlAcmeStore final : public acme::Store {
 
  private:
   Database& database_;
+  const std::string process_;
 };
 
 }  // namespace agentca::storage

@@ -20,12 +20,11 @@ constexpr const char* kById =
     "SELECT id, order_id, account, identifier, wildcard, token, offered, expires_at, deactivated, "
     "attempt, attempt_state, attempt_error, validated_at, payload, drop_key, attestation "
     "FROM acme_authorization WHERE id = ?";
-constexpr const char* kProcessing =
-    "SELECT z.id, a.thumbprint FROM acme_authorization z JOIN acme_account a ON a.id = z.account "
-    "WHERE z.attempt_state = 0 AND z.deactivated = 0 ORDER BY z.id";
+// For the worker alone, if there is one; the work of ?6 it is as long as it is processing.
 constexpr const char* kSetAttempt =
-    "UPDATE acme_authorization SET attempt = ?, attempt_state = ?, attempt_error = ?, "
-    "validated_at = ?, payload = ? WHERE id = ?";
+    "UPDATE acme_authorization SET attempt = ?1, attempt_state = ?2, attempt_error = ?3, "
+    "validated_at = ?4, payload = ?5, worker = CASE WHEN ?2 = 0 THEN ?6 END "
+    "WHERE id = ?7 AND (worker IS NULL OR worker = ?6) RETURNING id";
 constexpr const char* kSetAttestation =
     "UPDATE acme_authorization SET attestation = ? WHERE id = ?";
 constexpr const char* kByDropHint =
@@ -95,15 +94,18 @@ Result<Authorization> LoadNext(Query& row) {
   return Read(row);
 }
 
-Status SaveAttempt(Connection& connection, const Authorization& authorization) {
+Status SaveAttempt(Connection& connection, const Authorization& authorization,
+                   const std::string& self) {
   const Attempt& attempt = *authorization.attempt;
   std::optional<std::string> error;
   if (attempt.error) error = ToJson(*attempt.error);
   std::optional<std::string_view> payload;
   if (!attempt.payload.empty()) payload = attempt.payload;
-  return Query(connection, kSetAttempt, ToString(attempt.type), static_cast<int>(attempt.state),
-               error, attempt.validated_at, payload, authorization.id)
-      .Run();
+  Query row(connection, kSetAttempt, ToString(attempt.type), static_cast<int>(attempt.state), error,
+            attempt.validated_at, payload, self, authorization.id);
+  AGENTCA_ASSIGN(const bool ours, row.Next());
+  if (!ours) return TakenUp();
+  return row.Run();  // a statement with RETURNING acts to the end
 }
 
 std::optional<std::string> AttestationText(const Authorization& authorization) {
@@ -167,7 +169,7 @@ Result<acme::Store::Started> SqlAcmeStore::BeginChallenge(const AuthorizationId&
   return database_.Write([&](Connection& connection) -> Result<Started> {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
     AGENTCA_ASSIGN(const bool started, StartAttempt(authorization, type, payload, now));
-    if (started) AGENTCA_TRY(SaveAttempt(connection, authorization));
+    if (started) AGENTCA_TRY(SaveAttempt(connection, authorization, process_));
     return Started{std::move(authorization), started};
   });
 }
@@ -176,7 +178,7 @@ Status SqlAcmeStore::RecordRetry(const AuthorizationId& id, const Error& error) 
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
     AGENTCA_TRY(NoteRetry(authorization, error));
-    return SaveAttempt(connection, authorization);
+    return SaveAttempt(connection, authorization, process_);
   });
 }
 
@@ -190,7 +192,7 @@ Status SqlAcmeStore::FinishChallenge(const AuthorizationId& id,
     if (!dropped && authorization.attestation) {
       AGENTCA_TRY(SaveAttestation(connection, authorization));
     }
-    return SaveAttempt(connection, authorization);
+    return SaveAttempt(connection, authorization, process_);
   });
 }
 
@@ -230,20 +232,6 @@ Result<Authorization> SqlAcmeStore::DeactivateAuthorization(const AuthorizationI
               .Run());
     }
     return authorization;
-  });
-}
-
-Result<std::vector<acme::PendingValidation>> SqlAcmeStore::ListProcessingChallenges() {
-  using Pending = std::vector<acme::PendingValidation>;
-  return database_.ReadSnapshot([&](Connection& connection) -> Result<Pending> {
-    Pending pending;
-    Query row(connection, kProcessing);
-    for (;;) {
-      AGENTCA_ASSIGN(const bool found, row.Next());
-      if (!found) return pending;
-      AGENTCA_ASSIGN(auto authorization, LoadAuthorization(connection, row.Text(0)));
-      pending.push_back({std::move(authorization), row.Text(1)});
-    }
   });
 }
 

@@ -1,34 +1,50 @@
 #include "storage/sql_backend.h"
 
+#include "ca/base/random.h"
 #include "storage/sql_acme.h"
 #include "storage/sql_agents.h"
 #include "storage/sql_certificates.h"
+#include "storage/sql_cluster.h"
 
 namespace agentca::storage {
 namespace {
 
+std::string NewProcessName() {
+  Bytes octets(12);
+  OpenSslRandom().Fill(octets);
+  return ToBase64Url(octets);
+}
+
 class SqlBackend final : public Backend {
  public:
-  SqlBackend(std::unique_ptr<Database> database, std::string description)
-      : database_(std::move(database)), description_(std::move(description)) {}
+  SqlBackend(std::unique_ptr<Database> database, std::string description, ca::NodeId node)
+      : database_(std::move(database)),
+        description_(std::move(description)),
+        leases_(*database_, std::move(node), process_) {}
   acme::Store& acme() override { return acme_; }
   ca::CertificateStore& certificates() override { return certificates_; }
   ca::AgentRegistry& agents() override { return agents_; }
+  ca::Leases& leases() override { return leases_; }
+  ca::SharedDocuments& documents() override { return documents_; }
   std::string Describe() const override { return description_; }
 
  private:
   const std::unique_ptr<Database> database_;
   const std::string description_;
-  SqlAcmeStore acme_{*database_};
-  SqlCertificateStore certificates_{*database_};
+  const std::string process_ = NewProcessName();
+  SqlAcmeStore acme_{*database_, process_};
+  SqlCertificateStore certificates_{*database_, process_};
   SqlAgents agents_{*database_};
+  SqlLeases leases_;
+  SqlDocuments documents_{*database_};
 };
 
 }  // namespace
 
 std::unique_ptr<Backend> MakeSqlBackend(std::unique_ptr<Database> database,
-                                        std::string description) {
-  return std::make_unique<SqlBackend>(std::move(database), std::move(description));
+                                        std::string description, ca::NodeId node) {
+  return std::make_unique<SqlBackend>(std::move(database), std::move(description),
+                                      std::move(node));
 }
 
 }  // namespace agentca::storage

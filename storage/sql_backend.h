@@ -9,8 +9,8 @@
 
 namespace agentca::storage {
 
-// `description`: see Backend::Describe.
-std::unique_ptr<Backend> MakeSqlBackend(std::unique_ptr<Database> database,
-                                        std::string description);
+// `description`: see Backend::Describe. `node`: see Open.
+std::unique_ptr<Backend> MakeSqlBackend(std::unique_ptr<Database> database, std::string description,
+                                        ca::NodeId node);
 
 }  // namespace agentca::storage

@@ -2,6 +2,7 @@
 
 #include "storage/codec.h"
 #include "storage/sql_certificates.h"
+#include "storage/sql_cluster.h"
 #include "storage/transitions.h"
 
 namespace agentca::storage {
@@ -18,8 +19,14 @@ constexpr const char* kBySerial =
 constexpr const char* kByReference =
     "SELECT * FROM certificate_record WHERE reference = ? AND reference <> '' "
     "ORDER BY id DESC LIMIT 1";
-constexpr const char* kIntents =
-    "SELECT * FROM certificate_record WHERE state = 0 AND intended_at < ? ORDER BY id";
+// ?1 this process, ?2 whether its own are meant, too, ?3 to ?4 when a lease must end to hold, ?5 at
+// most so many.
+constexpr const char* kLeftIntents =
+    "SELECT r.* FROM certificate_record r JOIN certificate_body b ON b.id = r.id "
+    "WHERE r.state = 0 AND "
+    "(b.worker IS NULL OR (b.worker = ?1 AND ?2 = 1) OR (b.worker <> ?1 AND NOT EXISTS "
+    "(SELECT 1 FROM node n WHERE n.id = b.worker AND n.expires_at > ?3 AND n.expires_at <= ?4))) "
+    "ORDER BY r.id LIMIT ?5";
 
 // ?1 rows before this one, ?2 only valid ones, ?3 at this time, ?4 owner or NULL, ?5 at most so
 // many, ?6 name.
@@ -173,9 +180,11 @@ Result<CertificateRecord> SqlCertificateStore::FindByReference(std::string_view 
   });
 }
 
-Result<Records> SqlCertificateStore::ListIntents(Time before) {
-  return database_.Read([&](Connection& connection) {
-    Query row(connection, kIntents, before);
+Result<Records> SqlCertificateStore::ListIntents(ca::WorkScope scope, size_t limit) {
+  return database_.Read([&](Connection& connection) -> Result<Records> {
+    AGENTCA_ASSIGN(const LeaseTime time, ReadLeaseTime(connection));
+    Query row(connection, kLeftIntents, process_, scope == ca::WorkScope::kOwnAndDead, time.now,
+              time.latest, static_cast<int64_t>(std::min(limit, kMaxRows)));
     return ReadAll(row);
   });
 }

@@ -18,7 +18,7 @@ constexpr const char* kInsertIssuer =
     "RETURNING id";
 constexpr const char* kInsertBody =
     "INSERT INTO certificate_body (id, serial, reference, owner, profile, dns_names, intended_at, "
-    "tbs, spki_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id";
+    "tbs, spki_sha256, worker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id";
 constexpr const char* kInsertStatus =
     "INSERT INTO certificate_status (serial, issuer, body, state, not_after) "
     "VALUES (?, ?, ?, 0, ?)";
@@ -31,7 +31,8 @@ constexpr const char* kIssued = "UPDATE certificate_status SET state = 1 WHERE s
 constexpr const char* kRevoked =
     "UPDATE certificate_status SET state = ?, revoked_at = ?, reason = ? WHERE serial = ?";
 constexpr const char* kSetDer =
-    "UPDATE certificate_body SET der = ?, tbs = NULL, tbs_offset = ?, tbs_size = ? WHERE id = ?";
+    "UPDATE certificate_body SET der = ?, tbs = NULL, tbs_offset = ?, tbs_size = ?, worker = NULL "
+    "WHERE id = ?";
 constexpr const char* kSetDerBesideTbs = "UPDATE certificate_body SET der = ? WHERE id = ?";
 // The greatest and one: events come in the order of their commits, or a commit fails.
 constexpr const char* kInsertEvent =
@@ -79,12 +80,13 @@ Result<int64_t> EnsureIssuer(Connection& connection, const IssuerId& issuer) {
   return id;
 }
 
-Result<int64_t> InsertBody(Connection& connection, const ca::Ticket& ticket, Time now) {
+Result<int64_t> InsertBody(Connection& connection, const ca::Ticket& ticket,
+                           const std::string& worker, Time now) {
   AGENTCA_ASSIGN(const std::string names, ToLines(ticket.dns_names()));
   for (;;) {
     const int64_t id = NewRowId();
     Query row(connection, kInsertBody, id, ticket.serial().bytes(), ticket.reference(),
-              ticket.owner(), ticket.profile(), names, now, ticket.tbs(), ticket.key());
+              ticket.owner(), ticket.profile(), names, now, ticket.tbs(), ticket.key(), worker);
     AGENTCA_ASSIGN(const bool inserted, row.Next());
     if (!inserted) continue;  // another node drew the same
     AGENTCA_TRY(row.Run());
@@ -92,11 +94,12 @@ Result<int64_t> InsertBody(Connection& connection, const ca::Ticket& ticket, Tim
   }
 }
 
-Status InsertIntent(Connection& connection, const ca::Ticket& ticket, Time now) {
+Status InsertIntent(Connection& connection, const ca::Ticket& ticket, const std::string& worker,
+                    Time now) {
   AGENTCA_ASSIGN(const bool compromised, Query(connection, kIsCompromised, ticket.key()).Next());
   if (compromised) return KeyCompromised();
   AGENTCA_ASSIGN(const int64_t issuer, EnsureIssuer(connection, ticket.issuer_id()));
-  AGENTCA_ASSIGN(const int64_t body, InsertBody(connection, ticket, now));
+  AGENTCA_ASSIGN(const int64_t body, InsertBody(connection, ticket, worker, now));
   AGENTCA_TRY(
       Query(connection, kInsertStatus, ticket.serial().bytes(), issuer, body, ticket.not_after())
           .Run());
@@ -158,9 +161,10 @@ Result<std::optional<ca::Revocation>> ReadRevocation(Query& row, int at_column, 
   return std::optional(ca::Revocation{row.At(at_column), *reason});
 }
 
-Status AddIntent(Connection& connection, const ca::Ticket& ticket, Time now) {
+Status AddIntent(Connection& connection, const ca::Ticket& ticket, const std::string& worker,
+                 Time now) {
   if (ticket.spent()) return Error{Code::kInternal, "storage: the ticket is spent"};
-  Status inserted = InsertIntent(connection, ticket, now);
+  Status inserted = InsertIntent(connection, ticket, worker, now);
   if (!inserted.ok() && inserted.error().code == Code::kConflict) return SerialReused();
   return inserted;
 }
@@ -179,7 +183,7 @@ Result<bool> HasHadIntent(Connection& connection, std::string_view reference) {
 
 Status SqlCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
   return database_.Write(
-      [&](Connection& connection) { return AddIntent(connection, ticket, now); });
+      [&](Connection& connection) { return AddIntent(connection, ticket, process_, now); });
 }
 
 Status SqlCertificateStore::RecordCertificate(const ca::Certificate& certificate,

@@ -8,7 +8,9 @@ namespace agentca::storage {
 
 class SqlCertificateStore final : public ca::CertificateStore {
  public:
-  explicit SqlCertificateStore(Database& database) : database_(database) {}
+  // `process`: whose intents those are that are recorded here.
+  SqlCertificateStore(Database& database, const std::string& process)
+      : database_(database), process_(process) {}
 
   Status RecordIntent(const ca::Ticket& ticket, Time now) override;
   Status RecordCertificate(const ca::Certificate& certificate, const ca::IssuerId& issuer) override;
@@ -20,7 +22,8 @@ class SqlCertificateStore final : public ca::CertificateStore {
   Result<ca::CertStatus> StatusOf(const ca::IssuerId& issuer, const ca::Serial& serial) override;
 
   // In sql_certificate_listing.cc.
-  Result<std::vector<ca::CertificateRecord>> ListIntents(Time before) override;
+  Result<std::vector<ca::CertificateRecord>> ListIntents(ca::WorkScope scope,
+                                                         size_t limit) override;
   Result<ca::CertificateRecord> Find(const ca::IssuerId& issuer, const ca::Serial& serial) override;
   Result<ca::CertificateRecord> FindByReference(std::string_view reference) override;
   Result<std::vector<ca::CertificateRecord>> List(const ca::CertificateFilter& filter) override;
@@ -31,10 +34,12 @@ class SqlCertificateStore final : public ca::CertificateStore {
 
  private:
   Database& database_;
+  const std::string process_;
 };
 
-// RecordIntent and RecordCertificate within a transaction of the caller's.
-Status AddIntent(Connection& connection, const ca::Ticket& ticket, Time now);
+// RecordIntent and RecordCertificate within a transaction of the caller's. `worker`: whose intent.
+Status AddIntent(Connection& connection, const ca::Ticket& ticket, const std::string& worker,
+                 Time now);
 Status AddCertificate(Connection& connection, const ca::Certificate& certificate,
                       const ca::IssuerId& issuer);
 // Was an intent with this reference ever recorded? Not for "".

@@ -25,7 +25,15 @@ constexpr const char* kByAccount =
     "AND error IS NULL AND (finalizing = 1 OR expires_at > ?4) "
     "ORDER BY created_at DESC, id DESC LIMIT ?5";
 constexpr const char* kCursor = "SELECT created_at FROM acme_order WHERE id = ? AND account = ?";
-constexpr const char* kSettle = "UPDATE acme_order SET certificate = ?, error = ? WHERE id = ?";
+// Both for the worker alone, if there is one.
+constexpr const char* kSettle =
+    "UPDATE acme_order SET certificate = ?, error = ?, worker = NULL "
+    "WHERE id = ? AND (worker IS NULL OR worker = ?) RETURNING id";
+constexpr const char* kKeep =
+    "UPDATE acme_order SET worker = ?1 WHERE id = ?2 AND (worker IS NULL OR worker = ?1) "
+    "RETURNING id";
+constexpr const char* kBegin =
+    "UPDATE acme_order SET finalizing = 1, approval = ?, worker = ? WHERE id = ?";
 
 // Orders and authorizations that are looked at for one page: with more, the page is short but goes
 // on.
@@ -72,22 +80,34 @@ Status CheckReady(Connection& connection, const OrderId& id, const acme::Finaliz
   return CheckGuard(ledger, view, guard);
 }
 
-Status MarkFinalizing(Connection& connection, const OrderId& id, bool asks) {
-  return Query(connection, "UPDATE acme_order SET finalizing = 1, approval = ? WHERE id = ?", asks,
-               id)
-      .Run();
+// An order that asks waits for a human, and is nobody's work.
+Status MarkFinalizing(Connection& connection, const OrderId& id, bool asks,
+                      const std::string& self) {
+  std::optional<std::string> worker;
+  if (!asks) worker = self;
+  return Query(connection, kBegin, asks, worker, id).Run();
 }
 
-Status Settle(Connection& connection, const OrderId& id, const Result<ca::Serial>& outcome) {
+// False: the order is the work of another.
+Result<bool> RunAsWorker(Query& update) {
+  AGENTCA_ASSIGN(const bool ours, update.Next());
+  if (ours) AGENTCA_TRY(update.Run());  // a statement with RETURNING acts to the end
+  return ours;
+}
+
+Status Settle(Connection& connection, const OrderId& id, const Result<ca::Serial>& outcome,
+              const std::string& self) {
   AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
   AGENTCA_TRY(SettleOrder(row.order, outcome));
   std::optional<Bytes> serial;
   std::optional<std::string> error;
   if (row.order.certificate) serial = row.order.certificate->bytes();
   if (row.order.error) error = ToJson(*row.order.error);
-  Status settled = Query(connection, kSettle, serial, error, id).Run();
+  Query update(connection, kSettle, serial, error, id, self);
+  const auto settled = RunAsWorker(update);
   if (!settled.ok() && settled.error().code == Code::kConflict) return CertificateInUse();
-  return settled;
+  AGENTCA_TRY(settled);
+  return *settled ? Status() : Status(TakenUp());
 }
 
 // Where a page begins: before everything, or after the order `after`.
@@ -189,8 +209,8 @@ Status SqlAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
                                       const acme::FinalizeGuard& guard, Time now) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_TRY(CheckReady(connection, id, guard, now));
-    AGENTCA_TRY(MarkFinalizing(connection, id, false));
-    return AddIntent(connection, ticket, now);
+    AGENTCA_TRY(MarkFinalizing(connection, id, false, process_));
+    return AddIntent(connection, ticket, process_, now);
   });
 }
 
@@ -199,7 +219,7 @@ Status SqlAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approv
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_TRY(CheckReady(connection, id, guard, now));
     AGENTCA_TRY(InsertApproval(connection, id, approval));
-    return MarkFinalizing(connection, id, true);
+    return MarkFinalizing(connection, id, true, process_);
   });
 }
 
@@ -213,7 +233,10 @@ Status SqlAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
     AGENTCA_ASSIGN(const OrderView view, LoadView(connection, std::move(row)));
     SqlLedger ledger(connection);
     AGENTCA_TRY(CheckGuard(ledger, view, guard));
-    return AddIntent(connection, ticket, now);
+    Query update(connection, kKeep, process_, id);
+    AGENTCA_ASSIGN(const bool ours, RunAsWorker(update));
+    if (!ours) return BegunBefore();
+    return AddIntent(connection, ticket, process_, now);
   });
 }
 
@@ -221,7 +244,7 @@ Status SqlAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& cer
                                       const ca::IssuerId& issuer,
                                       const std::optional<ca::AgentId>& agent) {
   return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_TRY(Settle(connection, id, certificate.serial));
+    AGENTCA_TRY(Settle(connection, id, certificate.serial, process_));
     SqlLedger ledger(connection);
     if (agent) AGENTCA_TRY(GuardAgent(*agent, ledger.FindAgent(*agent)));
     return AddCertificate(connection, certificate, issuer);
@@ -229,21 +252,8 @@ Status SqlAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& cer
 }
 
 Status SqlAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
-  return database_.Write([&](Connection& connection) { return Settle(connection, id, outcome); });
-}
-
-Result<std::vector<OrderId>> SqlAcmeStore::ListProcessingOrders() {
-  return database_.Read([&](Connection& connection) -> Result<std::vector<OrderId>> {
-    std::vector<OrderId> ids;
-    Query row(connection,
-              "SELECT id FROM acme_order WHERE finalizing = 1 AND certificate IS NULL "
-              "AND error IS NULL ORDER BY id");
-    for (;;) {
-      AGENTCA_ASSIGN(const bool found, row.Next());
-      if (!found) return ids;
-      ids.push_back(row.Text(0));
-    }
-  });
+  return database_.Write(
+      [&](Connection& connection) { return Settle(connection, id, outcome, process_); });
 }
 
 }  // namespace agentca::storage

@@ -59,14 +59,15 @@ Error About(const std::filesystem::path& file, const Error& error) {
 }  // namespace
 
 Result<std::unique_ptr<Backend>> OpenSqlite(const std::filesystem::path& file, OpenMode mode,
-                                            const SqliteOptions& options) {
+                                            const SqliteOptions& options,
+                                            const ca::NodeId& node) {
   if (Status found = FindFile(file, mode); !found.ok()) return About(file, found.error());
   auto writer = SqliteConnection::Open(file, SqliteConnection::Access::kWrite, options);
   if (!writer.ok()) return About(file, writer.error());
   if (Status ready = Prepare(**writer); !ready.ok()) return About(file, ready.error());
   return MakeSqlBackend(
       std::make_unique<SqliteDatabase>(file, options, *std::move(writer)),
-      "sqlite:" + file.string() + ", schema " + std::to_string(LatestSchema()));
+      "sqlite:" + file.string() + ", schema " + std::to_string(LatestSchema()), node);
 }
 
 }  // namespace agentca::storage

@@ -11,6 +11,7 @@ namespace agentca::storage {
 // As Open(). A new file is readable and writable by its owner alone (0600). Another process may
 // have the same file open.
 Result<std::unique_ptr<Backend>> OpenSqlite(const std::filesystem::path& file, OpenMode mode,
-                                            const SqliteOptions& options = {});
+                                            const SqliteOptions& options = {},
+                                            const ca::NodeId& node = {});
 
 }  // namespace agentca::storage

@@ -29,6 +29,9 @@ class SqliteConnection final : public Connection {
   Status Execute(const char* sql) override;
   Result<Statement*> Prepare(const char* sql) override;
   bool in_transaction() const override;
+  const char* clock_sql() const override {
+    return "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+  }
   // Whether the name of the file still leads to the file that is open.
   bool moved() const;
 

@@ -16,10 +16,12 @@ Error NoSuchAuthorization() { return {Code::kNotFound, "no such authorization"};
 Error NoSuchGrant() { return {Code::kNotFound, "no such grant"}; }
 Error NoSuchApproval() { return {Code::kNotFound, "the order asks for no approval"}; }
 Error BegunBefore() { return {Code::kOrderNotReady, "the issuance was begun before"}; }
+Error TakenUp() { return {Code::kConflict, "another node has taken this up"}; }
 Error Replayed() { return {Code::kBadAttestation, "replayed: this evidence was used before"}; }
 Error IdInUse() { return {Code::kConflict, "an object with this id exists"}; }
 Error CertificateInUse() { return {Code::kConflict, "the certificate belongs to another order"}; }
 Error UnknownCursor() { return {Code::kMalformed, "no such page"}; }
+Error NoSuchDocument() { return {Code::kNotFound, "no such document"}; }
 Error NoSuchCertificate() { return {Code::kNotFound, "no such certificate"}; }
 Error KeyCompromised() {
   return {Code::kBadPublicKey, "the public key was compromised: a certificate for it was revoked"};
@@ -157,6 +159,16 @@ Status StartFinalizing(acme::OrderView& view, acme::AccountStatus account, Time 
 
 bool AwaitsSettlement(const Order& order) {
   return order.finalizing && !order.certificate && !order.error;
+}
+
+bool AwaitsHuman(const Order& order, Time now) {
+  return AwaitsSettlement(order) && order.approval &&
+         order.approval->decision == acme::Decision::kWaiting && now < order.expires_at;
+}
+
+Status GuardReplacement(int64_t present, int64_t replaces, int64_t next) {
+  if (present == replaces && next > present) return {};
+  return Error{Code::kConflict, "version " + std::to_string(present) + " of the document is there"};
 }
 
 Status SettleOrder(Order& order, const Result<ca::Serial>& outcome) {

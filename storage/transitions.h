@@ -26,6 +26,10 @@ Status Decide(acme::Order& order, acme::Decision decision, const std::string& by
 
 bool AwaitsValidation(const acme::Authorization& authorization);
 bool AwaitsSettlement(const acme::Order& order);
+// Processing, but nobody has anything to do before a human has decided or time is up.
+bool AwaitsHuman(const acme::Order& order, Time now);
+// Of shared documents, by their versions.
+Status GuardReplacement(int64_t present, int64_t replaces, int64_t next);
 // An order's identifier without "*.", and whether it had one: what an authorization is for.
 struct Scope {
   acme::Identifier base;
@@ -60,12 +64,14 @@ Error NoSuchAuthorization();
 Error NoSuchGrant();
 Error NoSuchApproval();
 Error BegunBefore();
+Error TakenUp();
 Error Replayed();
 Error KeyInUse(const acme::AccountId& holder);
 Error IdInUse();
 Error CertificateInUse();
 Error UnknownCursor();
 Error NoSuchCertificate();
+Error NoSuchDocument();
 Error SerialReused();
 Error KeyCompromised();
 

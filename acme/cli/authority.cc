@@ -1,11 +1,14 @@
 #include "acme/cli/authority.h"
 
 #include "acme/cli/freshness.h"
+#include "acme/cli/node_id.h"
 #include "ca/base/log.h"
 
 namespace agentca::cli {
 namespace {
 
+// A node drops the OCSP answers about a certificate that any node revoked at the latest so long after
+// the revocation was committed, and as long as two reads of the store take: the bound is a second.
 constexpr std::chrono::milliseconds kWatchPeriod{500};
 
 hsm::SignerClientOptions MakeSignerOptions(const Config& config) {
@@ -34,11 +37,13 @@ Result<std::unique_ptr<Authority>> Authority::Open(const Config& config) {
 
 Status Authority::OpenDependencies(const Config& config) {
   AGENTCA_ASSIGN(keys_, hsm::SignerClient::Start(MakeSignerOptions(config)));
-  AGENTCA_ASSIGN(backend_, storage::Open(config.storage, config.storage == "memory:"
-                                                             ? storage::OpenMode::kCreate
-                                                             : storage::OpenMode::kExisting));
+  AGENTCA_ASSIGN(const ca::NodeId node, ReadNodeId(config.directory, random_));
+  AGENTCA_ASSIGN(backend_, storage::Open(config.storage,
+                                         config.storage == "memory:" ? storage::OpenMode::kCreate
+                                                                     : storage::OpenMode::kExisting,
+                                         node));
   AGENTCA_ASSIGN(audit_, ca::ChainedLog::Open(config.directory.AuditLog()));
-  Log(Level::kInfo, "opened store", {{"store", backend_->Describe()}});
+  Log(Level::kInfo, "opened store", {{"store", backend_->Describe()}, {"node", node}});
   return {};
 }
 
@@ -57,21 +62,27 @@ Status Authority::MakeIssuers(const Config& config) {
   issuance_.emplace(*issuer_, store, *audit_, random_, config.serial_prefix);
   revoker_.emplace(store, *audit_);
   responder_.emplace(store, clock_, config.ocsp);
-  root_crl_.emplace(root.info, *root_signer_, store, clock_, config.crl,
+  const ca::CrlPublisher::Shared shared{store, backend_->leases(), backend_->documents()};
+  root_crl_.emplace(root.info, *root_signer_, shared, clock_, config.crl,
                     config.directory.Crl(root.info.id));
-  issuing_crl_.emplace(issuing.info, issuer_->signer(), store, clock_, config.crl,
+  issuing_crl_.emplace(issuing.info, issuer_->signer(), shared, clock_, config.crl,
                        config.directory.Crl(issuing.info.id));
   AGENTCA_ASSIGN(auto own, OwnCertificates::Make(config, *issuance_));
   own_.emplace(std::move(own));
-  renewals_.emplace(Renewals::Parts{*own_, store, issuing, *responder_, std::move(ocsp_signer)},
-                    clock_, std::vector<const ca::CrlPublisher*>{&*root_crl_, &*issuing_crl_});
+  delegate_.emplace(SharedDelegate::Parts{*own_, store, shared.leases, shared.documents, issuing,
+                                          *responder_, std::move(ocsp_signer)});
+  renewals_.emplace(Renewals::Parts{*own_, store, issuing.info.id, *delegate_}, clock_,
+                    std::vector<const ca::CrlPublisher*>{&*root_crl_, &*issuing_crl_});
   return {};
 }
 
 Status Authority::Settle() {
   const Time now = clock_.Now();
-  // One serve at a time (DIR/serve.lock): every intent that is there now was interrupted.
-  AGENTCA_TRY(ca::AbandonInterrupted(backend_->certificates(), *audit_, now + Seconds(1), now));
+  heartbeat_.emplace(backend_->leases());
+  AGENTCA_TRY(heartbeat_->Start());
+  // One serve at a time (DIR/serve.lock): every intent of this node that is there was interrupted.
+  AGENTCA_TRY(ca::AbandonInterrupted(backend_->certificates(), *audit_,
+                                     ca::WorkScope::kOwnAndDead, now));
   AGENTCA_TRY(audit_->Append("serve-started", {{"store", backend_->Describe()}}, now));
   return renewals_->RunOnce();
 }
@@ -91,8 +102,14 @@ void Authority::NudgeWatcher() {
   if (watcher_) watcher_->Nudge();
 }
 
+Status Authority::AbandonLeftIntents() {
+  return ca::AbandonInterrupted(backend_->certificates(), *audit_, ca::WorkScope::kDead,
+                                clock_.Now());
+}
+
 Status Authority::Ready() {
   if (!keys_->Healthy()) return Error{Code::kUnavailable, "signer"};
+  if (!heartbeat_->alive()) return Error{Code::kUnavailable, "store"};
   if (!backend_->acme().CheckHealth().ok()) return Error{Code::kUnavailable, "store"};
   const Time now = clock_.Now();
   for (const auto* publisher : {&*root_crl_, &*issuing_crl_}) {

@@ -11,6 +11,7 @@
 #include "acme/cli/renewals.h"
 #include "ca/audit.h"
 #include "ca/crl_publisher.h"
+#include "ca/heartbeat.h"
 #include "ca/issuance.h"
 #include "ca/responder.h"
 #include "ca/revocation.h"
@@ -21,8 +22,8 @@ namespace agentca::cli {
 
 class Authority {
  public:
-  // Starts the signer, opens the store, settles interrupted issuance, and renews what is due.
-  // Nothing runs in the background yet.
+  // Starts the signer, opens the store, joins its nodes (heartbeat), settles interrupted issuance, and
+  // renews what is due.
   static Result<std::unique_ptr<Authority>> Open(const Config& config);
 
   // Publishes CRLs, watches revocations and renews certificates from now on.
@@ -40,6 +41,9 @@ class Authority {
   const ca::CrlPublisher& root_crl() const { return *root_crl_; }
   const ca::CrlPublisher& issuing_crl() const { return *issuing_crl_; }
   void NudgeWatcher();
+  const ca::Heartbeat& heartbeat() const { return *heartbeat_; }
+  // What dead nodes were about to sign. Again and again, while this node is alive.
+  Status AbandonLeftIntents();
   // Ok, or kUnavailable with the part that fails as detail: "signer", "store" or "crl".
   Status Ready();
 
@@ -54,6 +58,7 @@ class Authority {
   const Hierarchy hierarchy_;
   std::unique_ptr<hsm::SignerClient> keys_;
   std::unique_ptr<storage::Backend> backend_;
+  std::optional<ca::Heartbeat> heartbeat_;  // says good-bye when all else has ended
   std::unique_ptr<ca::ChainedLog> audit_;
   std::unique_ptr<ca::Signer> root_signer_;
   std::unique_ptr<ca::Issuer> issuer_;
@@ -62,6 +67,7 @@ class Authority {
   std::optional<ca::Responder> responder_;
   std::optional<ca::CrlPublisher> root_crl_, issuing_crl_;
   std::optional<OwnCertificates> own_;
+  std::optional<SharedDelegate> delegate_;
   std::optional<Renewals> renewals_;
   std::optional<ca::RevocationWatcher> watcher_;
 };

@@ -49,7 +49,7 @@ Result<ca::Certificate> SelfSign(const Foundation& with, ca::Signer& signer, Tim
 Result<ca::Certificate> CertifyIssuingCa(const Foundation& with, const ca::Issuer& root,
                                          const ca::PublicKey& key, Time now) {
   AGENTCA_ASSIGN(const ca::Profile profile, ReadProfile(with.config.directory, "issuing"));
-  const ca::Issuance issuance(root, with.store, with.audit, with.random, with.config.serial_prefix);
+  const ca::Issuance issuance(root, with.backend.certificates(), with.audit, with.random, with.config.serial_prefix);
   const ca::CertificateRequest request{
       .key = key,
       .subject = CaName(with.config, "Issuing CA", key),
@@ -59,8 +59,10 @@ Result<ca::Certificate> CertifyIssuingCa(const Foundation& with, const ca::Issue
 }
 
 Status PublishFirstCrl(const Foundation& with, const ca::Issuer& issuer) {
-  ca::CrlPublisher publisher(issuer.info(), issuer.signer(), with.store, with.clock,
-                             with.config.crl, with.config.directory.Crl(issuer.id()));
+  ca::CrlPublisher publisher(
+      issuer.info(), issuer.signer(),
+      {with.backend.certificates(), with.backend.leases(), with.backend.documents()}, with.clock,
+      with.config.crl, with.config.directory.Crl(issuer.id()));
   return publisher.PublishNow();
 }
 
@@ -86,7 +88,7 @@ Result<Hierarchy> Found(const Foundation& with) {
   AGENTCA_ASSIGN(const auto issuer,
                  ca::Issuer::Make(issuing.certificate, issuing.info, std::move(issuing_signer)));
 
-  const ca::Issuance issuance(*issuer, with.store, with.audit, with.random, config.serial_prefix);
+  const ca::Issuance issuance(*issuer, with.backend.certificates(), with.audit, with.random, config.serial_prefix);
   AGENTCA_ASSIGN(const OwnCertificates own, OwnCertificates::Make(config, issuance));
   AGENTCA_ASSIGN(const auto ocsp_signer, with.keys.Open(kOcspKey));
   if (auto ocsp = own.IssueOcspDelegate(ocsp_signer->public_key(), now); !ocsp.ok())

@@ -4,8 +4,8 @@
 #include "acme/cli/config.h"
 #include "acme/cli/hierarchy.h"
 #include "ca/audit.h"
-#include "ca/certificate_store.h"
 #include "ca/signer.h"
+#include "storage/open.h"
 
 namespace agentca::cli {
 
@@ -13,7 +13,7 @@ namespace agentca::cli {
 struct Foundation {
   const Config& config;
   ca::KeyProvider& keys;  // opens kRootKey, kIssuingKey and kOcspKey
-  ca::CertificateStore& store;
+  storage::Backend& backend;
   ca::ChainedLog& audit;
   Random& random;
   const Clock& clock;

@@ -30,6 +30,8 @@ class Directory {
   Path Profile(const std::string& name) const { return root_ / "profiles" / (name + ".json"); }
   Path PolicyFile() const { return root_ / "policy.json"; }
   Path ServeLock() const { return root_ / "serve.lock"; }
+  // Made by the first serve; see node_id.h.
+  Path NodeId() const { return root_ / "node-id"; }
   // What serve says about itself while it runs: process id and URLs, as JSON.
   Path Serving() const { return root_ / "serving.json"; }
   // Exists from the first to the last step of `init`: what is here is unfinished.

@@ -187,7 +187,7 @@ Result<Hierarchy> Build(const Settings& settings, const Plan& plan) {
   AGENTCA_ASSIGN(const auto provider, hsm::OpenPkcs11Keys(token, std::move(named)));
   RecordedKeys recorded(*provider, *key_usage, clock);
   AGENTCA_ASSIGN(Hierarchy hierarchy,
-                 Found({plan.config, recorded, backend->certificates(), *audit, random, clock}));
+                 Found({plan.config, recorded, *backend, *audit, random, clock}));
   // The last step: a directory with agentca.conf is initialised, one without is not.
   AGENTCA_TRY(WriteTextFile(
       directory.Conf(), ConfText(MakeConfValues(settings, plan.config, token, keys)), kSecretFile));

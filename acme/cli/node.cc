@@ -88,6 +88,7 @@ Result<std::unique_ptr<Node>> Node::Start(const Config& config) {
       node->admin_server_,
       AdminServer::Start(config, *node->authority_, node->tls_,
                          [raw = node.get()](const acme::OrderId& id) { raw->Decided(id); }));
+  node->StartSweeping();
   return node;
 }
 
@@ -166,6 +167,14 @@ Status Node::StartService(acme::Links links) {
   return {};
 }
 
+void Node::StartSweeping() {
+  sweeper_.emplace(authority_->heartbeat(),
+                   std::vector<Sweep>{
+                       {"intents", [this] { return authority_->AbandonLeftIntents(); }},
+                       {"orders and validations", [this] { return service_->TakeOver(); }},
+                   });
+}
+
 Response Node::HandleAcme(const Request& request) {
   auto* service = open_service_.load(std::memory_order_acquire);
   return service == nullptr ? RefuseAcme(503, "starting") : service->Handle(request);
@@ -180,7 +189,7 @@ Response Node::RefuseAcme(int status, std::string_view detail) {
   return response.With("Content-Type", "application/problem+json").With("Retry-After", "1");
 }
 
-// The decision is recorded: what fails now is taken up again later, and by the next start.
+// The decision is recorded: what fails now is taken up by the next sweep, of whichever node.
 void Node::Decided(const acme::OrderId& id) {
   if (const Status status = service_->Decided(id); !status.ok())
     Log(Level::kError, "cannot act on a decision yet",

@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "acme/cli/admin_server.h"
 #include "acme/cli/authority.h"
 #include "acme/cli/config.h"
+#include "acme/cli/sweeper.h"
 #include "acme/http/server.h"
 #include "acme/publication.h"
 #include "acme/service.h"
@@ -31,6 +33,7 @@ class Node {
   explicit Node(const Config& config) : config_(config) {}
   Status StartServers();
   Status StartService(acme::Links links);
+  void StartSweeping();
   void Decided(const acme::OrderId& id);
   acme::http::Response HandleAcme(const acme::http::Request& request);
   acme::http::Response RefuseAcme(int status, std::string_view detail);
@@ -49,6 +52,7 @@ class Node {
   std::unique_ptr<acme::http::WorkerPool> acme_pool_, http_pool_;
   std::unique_ptr<acme::http::Server> acme_server_, http_server_;
   std::unique_ptr<AdminServer> admin_server_;  // null: there is no admin API
+  std::optional<Sweeper> sweeper_;             // last: uses the rest
 };
 
 }  // namespace agentca::cli

@@ -37,6 +37,8 @@ class OwnCertificates {
 
   // A certificate for the delegate's key, in DIR/ca/ocsp.pem.
   Result<ca::Certificate> IssueOcspDelegate(const ca::PublicKey& key, Time now) const;
+  // The same of one that another node issued.
+  Status KeepOcspDelegate(const ca::Certificate& certificate) const;
   // A new key and certificate in DIR/tls.
   Result<ca::Certificate> IssueTlsIdentity(Time now) const;
 
@@ -47,6 +49,8 @@ class OwnCertificates {
   std::optional<ca::Certificate> CurrentOcspDelegate(const ca::PublicKey& key, Time now) const;
   std::optional<ca::Certificate> CurrentTlsIdentity(Time now) const;
   std::optional<ca::Certificate> CurrentAdmin(Time now) const;
+  // Of this issuer, and more than a third of its life remains.
+  bool IsFresh(const ca::Certificate& certificate, Time now) const;
   // Whether there is a DIR/admin/admin.pem at all: an operator who removes it wants none.
   bool KeepsAdmin() const;
 
@@ -59,7 +63,6 @@ class OwnCertificates {
   Status WritePair(const TlsKey& key, const ca::Certificate& certificate,
                    const std::filesystem::path& key_file,
                    const std::filesystem::path& chain_file) const;
-  bool IsFresh(const ca::Certificate& certificate, Time now) const;
   Directory directory_;
   const ca::Issuance& issuance_;
   std::string trust_domain_;

@@ -6,7 +6,8 @@
 namespace agentca::cli {
 namespace {
 
-constexpr std::chrono::seconds kPeriod{60};
+constexpr std::chrono::milliseconds kLookPeriod{500};
+constexpr int kLooksPerRound = 120;
 
 void LogIssued(std::string_view what, const ca::Certificate& certificate) {
   Log(Level::kInfo, "issued own certificate",
@@ -36,42 +37,39 @@ void Renewals::Start(std::function<void()> on_new_tls) {
 
 void Renewals::Run() {
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, kPeriod, [this] { return stopping_; })) {
+  for (int look = 1; !wake_.wait_for(lock, kLookPeriod, [this] { return stopping_; }); ++look) {
     lock.unlock();
-    if (const Status status = RunOnce(); !status.ok())
-      Log(Level::kError, "cannot renew own certificates", {{"cause", status.error().detail}});
-    WarnAboutCrls(clock_.Now());
+    FollowDelegate(clock_.Now());
+    if (look % kLooksPerRound == 0) {
+      if (const Status status = RunOnce(); !status.ok())
+        Log(Level::kError, "cannot renew own certificates", {{"cause", status.error().detail}});
+      WarnAboutCrls(clock_.Now());
+    }
     lock.lock();
   }
 }
 
 Status Renewals::RunOnce() {
   const Time now = clock_.Now();
-  const Status ocsp = RenewOcsp(now);
+  const Status ocsp = parts_.delegate.Renew(now);
   const Status tls = RenewTls(now);  // also when another failed
   const Status admin = RenewAdmin(now);
   return !ocsp.ok() ? ocsp : !tls.ok() ? tls : admin;
 }
 
 bool Renewals::IsRevoked(const ca::Certificate& certificate) const {
-  const auto status = parts_.store.StatusOf(parts_.issuer.info.id, certificate.serial);
+  const auto status = parts_.store.StatusOf(parts_.issuer, certificate.serial);
   // A store that never heard of it (memory:) has no answer for OCSP either: issue a new one.
   if (!status.ok()) return status.error().code == Code::kNotFound;
   return status->revocation.has_value();
 }
 
-Status Renewals::RenewOcsp(Time now) {
-  const ca::PublicKey& key = parts_.ocsp_signer->public_key();
-  auto current = parts_.own.CurrentOcspDelegate(key, now);
-  if (!current || IsRevoked(*current)) {
-    AGENTCA_ASSIGN(current, parts_.own.IssueOcspDelegate(key, now));
-    LogIssued("ocsp", *current);
-  }
-  if (serving_ocsp_ == current->serial) return {};
-  serving_ocsp_ = current->serial;
-  parts_.responder.Serve(parts_.issuer.certificate, parts_.issuer.info.id,
-                         {std::move(*current), parts_.ocsp_signer});
-  return {};
+void Renewals::FollowDelegate(Time now) {
+  const Status followed = parts_.delegate.Follow(now);
+  std::string complaint = followed.ok() ? "" : followed.error().detail;
+  if (!complaint.empty() && complaint != complaint_)
+    Log(Level::kError, "cannot look for OCSP delegates of other nodes", {{"cause", complaint}});
+  complaint_ = std::move(complaint);
 }
 
 Status Renewals::RenewTls(Time now) {

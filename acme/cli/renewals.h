@@ -1,6 +1,6 @@
-// Keeps what this CA issued to itself alive: OCSP delegate, TLS identity and the certificate of the
-// first administrator are issued anew when a third of their life is left, when they are revoked, or
-// when they no longer fit the configuration.
+// Keeps what this CA issued to itself alive: OCSP delegate (which the nodes share), TLS identity and
+// the certificate of the first administrator are issued anew when a third of their life is left, when
+// they are revoked, or when they no longer fit the configuration.
 #pragma once
 
 #include <condition_variable>
@@ -12,8 +12,8 @@
 
 #include "acme/cli/hierarchy.h"
 #include "acme/cli/own_certificates.h"
+#include "acme/cli/shared_delegate.h"
 #include "ca/crl_publisher.h"
-#include "ca/responder.h"
 
 namespace agentca::cli {
 
@@ -23,32 +23,32 @@ class Renewals {
   struct Parts {
     const OwnCertificates& own;
     ca::CertificateStore& store;
-    const CaIdentity& issuer;
-    ca::Responder& responder;
-    std::shared_ptr<ca::Signer> ocsp_signer;
+    const ca::IssuerId& issuer;
+    SharedDelegate& delegate;
   };
   Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlPublisher*> crls);
   ~Renewals();  // stops the thread
 
   // One round: afterwards the responder has a delegate and DIR/tls holds a sound pair.
   Status RunOnce();
-  // A round each minute on a thread of its own; it also warns about CRLs that grow old.
+  // A round each minute on a thread of its own; it also warns about CRLs that grow old. Twice a
+  // second it looks for an OCSP delegate of another node.
   void Start(std::function<void()> on_new_tls);
 
  private:
   void Run();
-  Status RenewOcsp(Time now);
   Status RenewTls(Time now);
   Status RenewAdmin(Time now);
+  void FollowDelegate(Time now);
   void WarnAboutCrls(Time now) const;
   bool IsRevoked(const ca::Certificate& certificate) const;
 
   const Parts parts_;
   const Clock& clock_;
   const std::vector<const ca::CrlPublisher*> crls_;
-  std::optional<ca::Serial> serving_ocsp_;  // used by one thread at a time: RunOnce, then Run
-  std::function<void()> on_new_tls_;        // set before the thread starts
-  std::mutex mutex_;                        // guards stopping_
+  std::string complaint_;             // of the last look for a delegate; the thread's alone
+  std::function<void()> on_new_tls_;  // set before the thread starts
+  std::mutex mutex_;                  // guards stopping_
   std::condition_variable wake_;
   bool stopping_ = false;
   std::thread thread_;

@@ -5,6 +5,7 @@
 
 #include "acme/ocsp_path.h"
 #include "tests/fakes/fake_certificate_store.h"
+#include "tests/fakes/fake_cluster.h"
 #include "tests/fakes/fixed.h"
 #include "tests/fakes/ocsp_client.h"
 #include "tests/fakes/plain_pki.h"
@@ -95,7 +96,11 @@ class PublicationTest : public ::testing::Test {
   const ca::Serial serial_ = *ca::Serial::FromHex("0102030405");
   fakes::TemporaryDirectory directory_;
   ca::Responder responder_{store_, clock_, {}};
-  ca::CrlPublisher publisher_{issuer_.info, issuer_.signer,       store_, clock_,
+  fakes::LeaseBook book_;
+  fakes::FakeLeases leases_{book_, "node"};
+  fakes::FakeDocuments documents_;
+  const ca::CrlPublisher::Shared shared_{store_, leases_, documents_};
+  ca::CrlPublisher publisher_{issuer_.info, issuer_.signer,       shared_, clock_,
                               {},           directory_ / "ca.crl"};
   Status ready_;
   Publication publication_{Parts()};
@@ -213,7 +218,7 @@ TEST_F(PublicationTest, ServesTheCurrentCrl) {
 }
 
 TEST_F(PublicationTest, SaysWhenThereIsNoCrlYet) {
-  const ca::CrlPublisher empty{issuer_.info, issuer_.signer,         store_, clock_,
+  const ca::CrlPublisher empty{issuer_.info, issuer_.signer,         shared_, clock_,
                                {},           directory_ / "none.crl"};
   auto parts = Parts();
   parts.crls[issuer_.info.id] = &empty;

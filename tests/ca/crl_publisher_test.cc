@@ -5,6 +5,7 @@
 #include "tests/fakes/command.h"
 #include "tests/fakes/eventually.h"
 #include "tests/fakes/fake_certificate_store.h"
+#include "tests/fakes/fake_cluster.h"
 #include "tests/fakes/fixed.h"
 #include "tests/fakes/plain_pki.h"
 #include "tests/fakes/temporary_directory.h"
@@ -18,9 +19,10 @@ using fakes::FakeCertificateStore;
 class Publisher : public testing::Test {
  protected:
   std::unique_ptr<CrlPublisher> Make(CrlSchedule schedule = {}) {
-    return std::make_unique<CrlPublisher>(issuer_.info, issuer_.signer, store_, clock_, schedule,
+    return std::make_unique<CrlPublisher>(issuer_.info, issuer_.signer, Shared(), clock_, schedule,
                                           file_);
   }
+  CrlPublisher::Shared Shared() { return {store_, leases_, documents_}; }
   void AddRevoked(std::string_view serial, Time not_after) {
     const Serial number = *Serial::FromHex(serial);
     store_.Add(issuer_.info.id, number, not_after);
@@ -32,6 +34,9 @@ class Publisher : public testing::Test {
 
   fakes::ManualClock clock_;
   FakeCertificateStore store_;
+  fakes::LeaseBook book_;
+  fakes::FakeLeases leases_{book_, "this node"};
+  fakes::FakeDocuments documents_;
   fakes::PlainIssuer issuer_{clock_.Now()};
   fakes::TemporaryDirectory directory_;
   const std::filesystem::path file_ = directory_ / "ca.crl";
@@ -208,7 +213,7 @@ TEST_F(Publisher, RequestsCoalesce) {
 
 TEST_F(Publisher, RepublishesOnItsTimerThoughNothingWasRevoked) {
   const SystemClock clock;
-  CrlPublisher publisher(issuer_.info, issuer_.signer, store_, clock,
+  CrlPublisher publisher(issuer_.info, issuer_.signer, Shared(), clock,
                          {Seconds(60), Seconds(1), Seconds(120)}, file_);
   publisher.Start();
   EXPECT_TRUE(Eventually([&] {

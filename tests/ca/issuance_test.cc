@@ -180,10 +180,10 @@ TEST_F(IssuanceTest, SettlesWhatAnEarlierProcessLeft) {
                                       Serial::Random(1, random_), kNow)
                             .value();
   ASSERT_TRUE(store_.RecordIntent(ticket, kNow - Seconds(10)).ok());
-  ASSERT_TRUE(AbandonInterrupted(store_, *audit_, kNow, kNow).ok());
+  ASSERT_TRUE(AbandonInterrupted(store_, *audit_, WorkScope::kOwnAndDead, kNow).ok());
   EXPECT_EQ(store_.StatusOf(ca_.issuer->id(), ticket.serial())->state, SerialState::kAbandoned);
   EXPECT_EQ(AuditEvents(), Events{"abandoned"});
-  ASSERT_TRUE(AbandonInterrupted(store_, *audit_, kNow, kNow).ok());
+  ASSERT_TRUE(AbandonInterrupted(store_, *audit_, WorkScope::kOwnAndDead, kNow).ok());
   EXPECT_EQ(AuditEvents(), Events{"abandoned"}) << "nothing is left the second time";
 }
 
@@ -192,14 +192,14 @@ TEST_F(IssuanceTest, LeavesTheIntentsOfThisProcessAlone) {
                             ->Prepare(fakes::ServerProfile(), fakes::MakeRequest({"a.test"}),
                                       Serial::Random(1, random_), kNow)
                             .value();
-  ASSERT_TRUE(store_.RecordIntent(ticket, kNow).ok());
-  ASSERT_TRUE(AbandonInterrupted(store_, *audit_, kNow, kNow).ok());
+  ASSERT_TRUE(store_.RecordIntent(ticket, kNow - Seconds(10)).ok());
+  ASSERT_TRUE(AbandonInterrupted(store_, *audit_, WorkScope::kDead, kNow).ok());
   EXPECT_EQ(store_.StatusOf(ca_.issuer->id(), ticket.serial())->state, SerialState::kIntent);
 }
 
 TEST_F(IssuanceTest, SaysWhenTheSweepCannotReachTheStore) {
   store_.SetFault(Fault::kFails);
-  EXPECT_EQ(AbandonInterrupted(store_, *audit_, kNow, kNow).error().code, Code::kUnavailable);
+  EXPECT_EQ(AbandonInterrupted(store_, *audit_, WorkScope::kDead, kNow).error().code, Code::kUnavailable);
 }
 
 }  // namespace

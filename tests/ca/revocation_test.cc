@@ -5,6 +5,7 @@
 #include "tests/fakes/command.h"
 #include "tests/fakes/eventually.h"
 #include "tests/fakes/fake_certificate_store.h"
+#include "tests/fakes/fake_cluster.h"
 #include "tests/fakes/fixed.h"
 #include "tests/fakes/ocsp_client.h"
 #include "tests/fakes/plain_pki.h"
@@ -128,7 +129,11 @@ class Watcher : public Revocations {
 
   fakes::PlainDelegate delegate_{issuer_, now_ - Seconds(60), now_ + Seconds(86400)};
   Responder responder_{store_, clock_, {}};
-  CrlPublisher publisher_{issuer_.info, issuer_.signer, store_, clock_, {}, directory_ / "ca.crl"};
+  fakes::LeaseBook book_;
+  fakes::FakeLeases leases_{book_, "node"};
+  fakes::FakeDocuments documents_;
+  CrlPublisher publisher_{issuer_.info, issuer_.signer, {store_, leases_, documents_},
+                          clock_,       {},             directory_ / "ca.crl"};
 };
 
 TEST_F(Watcher, LearnsOfRevocationsThatAnotherProcessMade) {

@@ -99,13 +99,15 @@ class FakeCertificateStore final : public ca::CertificateStore {
     });
   }
 
-  Result<std::vector<ca::CertificateRecord>> ListIntents(Time before) override {
+  // There is one process: all intents are its own.
+  Result<std::vector<ca::CertificateRecord>> ListIntents(ca::WorkScope scope,
+                                                         size_t limit) override {
     std::lock_guard lock(mutex_);
     if (Failing()) return Away();
     std::vector<ca::CertificateRecord> out;
+    if (scope == ca::WorkScope::kDead) return out;
     for (const auto& [key, record] : records_) {
-      if (record.state == ca::SerialState::kIntent && record.intended_at < before)
-        out.push_back(record);
+      if (record.state == ca::SerialState::kIntent && out.size() < limit) out.push_back(record);
     }
     return out;
   }

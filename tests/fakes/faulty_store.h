@@ -176,8 +176,9 @@ class FaultyStore final : public acme::Store {
     return plan_.Run("DeactivateAuthorization",
                      [&] { return inner_.DeactivateAuthorization(id, now); });
   }
-  Result<std::vector<acme::PendingValidation>> ListProcessingChallenges() override {
-    return plan_.Run("ListProcessingChallenges", [&] { return inner_.ListProcessingChallenges(); });
+  Result<std::vector<acme::PendingValidation>> ClaimChallenges(ca::WorkScope scope,
+                                                               size_t limit) override {
+    return plan_.Run("ClaimChallenges", [&] { return inner_.ClaimChallenges(scope, limit); });
   }
   Result<bool> HoldsAuthorizations(const acme::AccountId& id,
                                    const std::vector<acme::Identifier>& identifiers,
@@ -217,8 +218,9 @@ class FaultyStore final : public acme::Store {
                                                           size_t limit) override {
     return plan_.Run("ListApprovals", [&] { return inner_.ListApprovals(all, after, limit); });
   }
-  Result<std::vector<acme::OrderId>> ListProcessingOrders() override {
-    return plan_.Run("ListProcessingOrders", [&] { return inner_.ListProcessingOrders(); });
+  Result<std::vector<acme::OrderId>> ClaimOrders(ca::WorkScope scope, Time now,
+                                                 size_t limit) override {
+    return plan_.Run("ClaimOrders", [&] { return inner_.ClaimOrders(scope, now, limit); });
   }
   Status CheckHealth() override {
     return plan_.Run("CheckHealth", [&] { return inner_.CheckHealth(); });
@@ -248,8 +250,9 @@ class FaultyCertificateStore final : public ca::CertificateStore {
   Result<ca::KeyHistory> HistoryOf(const Sha256Digest& key) override {
     return plan_.Run("HistoryOf", [&] { return inner_.HistoryOf(key); });
   }
-  Result<std::vector<ca::CertificateRecord>> ListIntents(Time before) override {
-    return plan_.Run("ListIntents", [&] { return inner_.ListIntents(before); });
+  Result<std::vector<ca::CertificateRecord>> ListIntents(ca::WorkScope scope,
+                                                         size_t limit) override {
+    return plan_.Run("ListIntents", [&] { return inner_.ListIntents(scope, limit); });
   }
   Result<ca::CertStatus> StatusOf(const ca::IssuerId& issuer, const ca::Serial& serial) override {
     return plan_.Run("StatusOf", [&] { return inner_.StatusOf(issuer, serial); });
