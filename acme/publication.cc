@@ -16,16 +16,8 @@ constexpr std::string_view kUnchanging = "public, max-age=86400";
 
 bool IsRead(const Request& request) { return request.method == "GET" || request.method == "HEAD"; }
 
-Response Plain(int status, std::string_view text) {
-  Response response;
-  response.status = status;
-  response.body = std::string(text) + "\n";
-  response.With("Content-Type", "text/plain; charset=utf-8");
-  return response.With("Cache-Control", "no-store");
-}
-
 Response NotAllowed(std::string allowed) {
-  return Plain(405, "method not allowed").With("Allow", std::move(allowed));
+  return PlainResponse(405, "method not allowed").With("Allow", std::move(allowed));
 }
 
 // RFC 9110 §13.1.2: weak comparison against each member of the list.
@@ -79,9 +71,9 @@ void ReadOcspPost(const Request& request, OcspInput& input) {
   if (!rest.empty() && rest != "/") {
     input.refusal = NotAllowed("GET, HEAD");
   } else if (!IsOcspRequestType(request.Header("Content-Type"))) {
-    input.refusal = Plain(415, "the content type must be application/ocsp-request");
+    input.refusal = PlainResponse(415, "the content type must be application/ocsp-request");
   } else if (request.body.size() > ca::kMaxOcspRequestSize) {
-    input.refusal = Plain(413, "the OCSP request is too large");
+    input.refusal = PlainResponse(413, "the OCSP request is too large");
   } else {
     input.request = AsBytes(request.body);
   }
@@ -95,7 +87,7 @@ void ReadOcspGet(const Request& request, OcspInput& input) {
   auto decoded = OcspRequestFromPath(std::string_view(request.path).substr(kOcspPath.size() + 1));
   if (!decoded.ok()) {
     const bool large = decoded.error().code == Code::kPayloadTooLarge;
-    input.refusal = Plain(large ? 413 : 400, decoded.error().detail);
+    input.refusal = PlainResponse(large ? 413 : 400, decoded.error().detail);
     return;
   }
   input.from_path = *std::move(decoded);
@@ -120,7 +112,7 @@ Publication::Publication(Parts parts)
   documents_["/root.pem"] = MakeDocument("application/x-pem-file", AsBytes(parts_.root_pem));
   for (const auto& [id, der] : parts_.issuers)
     documents_["/issuer/" + id + ".der"] = MakeDocument("application/pkix-cert", der);
-  for (const auto& [id, publisher] : parts_.crls) crls_["/crl/" + id + ".crl"] = publisher;
+  for (const auto& [id, source] : parts_.crls) crls_["/crl/" + id + ".crl"] = source;
 }
 
 Publication::~Publication() = default;
@@ -133,7 +125,7 @@ Publication::Document Publication::MakeDocument(std::string content_type, ByteVi
 
 Response Publication::Handle(const Request& request) {
   if (auto response = FromMemory(request)) return *std::move(response);
-  if (!IsOcsp(request.path)) return Ready();
+  if (auto response = parts_.health.Handle(request)) return *std::move(response);
   OcspInput input;
   ReadOcsp(request, input);
   return ServeOcsp(request, parts_.responder.Answer(input.request));
@@ -143,7 +135,7 @@ std::optional<Response> Publication::HandleFast(const Request& request) {
   return FromMemory(request);
 }
 
-Response Publication::Refuse(int status, std::string_view detail) { return Plain(status, detail); }
+Response Publication::Refuse(int status, std::string_view detail) { return PlainResponse(status, detail); }
 
 std::optional<Response> Publication::FromMemory(const Request& request) {
   if (IsOcsp(request.path)) {
@@ -154,17 +146,13 @@ std::optional<Response> Publication::FromMemory(const Request& request) {
     if (!answer) return std::nullopt;
     return ServeOcsp(request, answer);
   }
+  if (Health::Knows(request.path)) return parts_.health.HandleFast(request);
   const auto document = documents_.find(request.path);
   const auto crl = crls_.find(request.path);
-  const bool ready = request.path == "/readyz";
-  const bool known =
-      document != documents_.end() || crl != crls_.end() || ready || request.path == "/healthz";
-  if (!known) return Plain(404, "not found");
+  if (document == documents_.end() && crl == crls_.end()) return PlainResponse(404, "not found");
   if (!IsRead(request)) return NotAllowed("GET, HEAD");
-  if (ready) return std::nullopt;
   if (document != documents_.end()) return Serve(request, document->second);
-  if (crl != crls_.end()) return ServeCrl(request, *crl->second);
-  return Plain(200, "ok");
+  return ServeCrl(request, *crl->second);
 }
 
 Response Publication::Serve(const Request& request, const Document& document) const {
@@ -176,9 +164,9 @@ Response Publication::Serve(const Request& request, const Document& document) co
   return Conditional(request, std::move(response), document.etag);
 }
 
-Response Publication::ServeCrl(const Request& request, const ca::CrlPublisher& publisher) const {
-  const auto crl = publisher.current();
-  if (!crl) return Plain(503, "no CRL was published yet").With("Retry-After", "1");
+Response Publication::ServeCrl(const Request& request, const ca::CrlSource& source) const {
+  const auto crl = source.current();
+  if (!crl) return PlainResponse(503, "no CRL was published yet").With("Retry-After", "1");
   const auto& summary = crl->summary;
   // The CRL number never repeats (RFC 5280 §5.2.3), so it names these octets without hashing them.
   const std::string etag = "\"crl-" + std::to_string(summary.number) + "-" +
@@ -213,12 +201,6 @@ Response Publication::ServeOcsp(const Request& request,
       .With("Cache-Control",
             MaxAge(std::min(left, kMaxAge)) + ", public, no-transform, must-revalidate");
   return Conditional(request, std::move(response), answer->etag);
-}
-
-Response Publication::Ready() const {
-  const Status status = parts_.ready ? parts_.ready() : Status();
-  if (status.ok()) return Plain(200, "ok");
-  return Plain(503, status.error().detail).With("Retry-After", "1");
 }
 
 }  // namespace agentca::acme

@@ -1,23 +1,21 @@
 // What relying parties fetch over plain HTTP: OCSP, CRLs, issuer certificates, health.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "acme/health.h"
 #include "acme/http/message.h"
 #include "ca/base/clock.h"
-#include "ca/crl_publisher.h"
+#include "ca/crl_source.h"
 #include "ca/responder.h"
 
 namespace agentca::acme {
 
-// Routes: GET /root.pem, /issuer/ID.der, /crl/ID.crl, /ocsp/BASE64 and POST /ocsp, GET /healthz
-// (200 while the process lives), /readyz (200 only when store and signer work and CRLs are fresh;
-// otherwise 503 with the failing part's name and nothing else). HEAD where GET. Others 404, 405.
-// Conditional requests by If-None-Match. Thread-safe.
+// Routes: GET /root.pem, /issuer/ID.der, /crl/ID.crl, /ocsp/BASE64 and POST /ocsp, and those of
+// Health. HEAD where GET. Others 404, 405. Conditional requests by If-None-Match. Thread-safe.
 class Publication {
  public:
   struct Parts {
@@ -25,8 +23,8 @@ class Publication {
     const Clock& clock;
     std::string root_pem;
     std::map<ca::IssuerId, Bytes> issuers;  // DER certificates
-    std::map<ca::IssuerId, const ca::CrlPublisher*> crls;
-    std::function<Status()> ready;  // error detail names the part
+    std::map<ca::IssuerId, const ca::CrlSource*> crls;
+    const Health& health;
   };
   explicit Publication(Parts parts);
   ~Publication();
@@ -45,14 +43,13 @@ class Publication {
   // Answers from memory; nullopt: /readyz, or an OCSP request to be looked up.
   std::optional<http::Response> FromMemory(const http::Request& request);
   http::Response Serve(const http::Request& request, const Document& document) const;
-  http::Response ServeCrl(const http::Request& request, const ca::CrlPublisher& publisher) const;
+  http::Response ServeCrl(const http::Request& request, const ca::CrlSource& source) const;
   http::Response ServeOcsp(const http::Request& request,
                            const std::shared_ptr<const ca::OcspAnswer>& answer) const;
-  http::Response Ready() const;
 
   Parts parts_;
   std::map<std::string, Document, std::less<>> documents_;            // by path
-  std::map<std::string, const ca::CrlPublisher*, std::less<>> crls_;  // by path
+  std::map<std::string, const ca::CrlSource*, std::less<>> crls_;  // by path
   const Bytes malformed_request_;                                     // OCSP error response
 };
 

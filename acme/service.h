@@ -86,8 +86,8 @@ class Service {
   // otherwise; those that a human was asked about are issued or failed when one has decided, failed
   // when they have expired. Validations begin anew.
   Status Recover();
-  // The same, again and again: some of what dead nodes left, and orders that were decided, anywhere,
-  // or have expired. After an error the next call takes up what this one may have claimed. Not
+  // The same, again and again: some of what dead nodes left, and orders that were decided,
+  // anywhere, or have expired. After an error the next call takes up what this one may have claimed. Not
   // called by several threads at once.
   Status TakeOver();
   // After Store::DecideApproval: issues or fails the order, now or, when key or store are away, as

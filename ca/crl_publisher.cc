@@ -28,7 +28,7 @@ constexpr int kMaxNumbersSkipped = 100'000;
 CrlPublisher::CrlPublisher(const IssuerInfo& issuer, Signer& signer, Shared shared,
                            const Clock& clock, CrlSchedule schedule, std::filesystem::path file)
     : issuer_(issuer),
-      name_("crl/" + issuer.id),
+      name_(CrlNameOf(issuer.id)),
       signer_(signer),
       shared_(shared),
       clock_(clock),
@@ -120,14 +120,12 @@ void CrlPublisher::Serve(PublishedCrl crl, std::string_view how) {
        {"number", std::to_string(published->summary.number)},
        {"entries", std::to_string(published->summary.entries)},
        {"next_update", ToRfc3339(published->summary.next_update)}});
-  {
-    std::lock_guard lock(mutex_);
-    current_ = published;
-  }
-  // The next start of this node serves it until it has heard from the store; no more rests on it.
+  // First, so that the next start of this node serves none that is older; but no more rests on it.
   if (const Status kept = ReplaceFile(file_, published->der); !kept.ok())
     Log(Level::kError, "cannot keep the CRL on disk",
         {{"file", file_.native()}, {"error", kept.error().detail}});
+  std::lock_guard lock(mutex_);
+  current_ = std::move(published);
 }
 
 Status CrlPublisher::AdoptNewest() {

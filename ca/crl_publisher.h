@@ -1,10 +1,9 @@
 // Keeps one issuer's full CRL fresh: on a timer of its own even when nothing was revoked, and at
 // once when something was. Published bytes were parsed and verified as a relying party would.
 //
-// Of the nodes of one store one makes the lists, the one that has the duty "crl/" and the issuer's
-// id; all serve the newest. A list is put in the place of the one before, which its maker saw before
-// it read what is revoked: so the higher number never knows less, even if two nodes think that they
-// have the duty.
+// Of the nodes of one store one makes the lists, the one that has the duty; all serve the newest. A
+// list is put in the place of the one before, which its maker saw before it read what is revoked: so
+// the higher number never knows less, even if two nodes think that they have the duty.
 #pragma once
 
 #include <chrono>
@@ -21,7 +20,7 @@
 #include "ca/base/clock.h"
 #include "ca/certificate_store.h"
 #include "ca/clock_guard.h"
-#include "ca/crl.h"
+#include "ca/crl_source.h"
 #include "ca/leases.h"
 #include "ca/shared_documents.h"
 
@@ -33,13 +32,8 @@ struct CrlSchedule {
   Seconds keep_expired{48 * 3600};  // an expired entry stays this long: two more periods
 };
 
-struct PublishedCrl {
-  Bytes der;
-  CrlSummary summary;
-};
-
 // Thread-safe. Start() runs one thread; the destructor stops it.
-class CrlPublisher {
+class CrlPublisher final : public CrlSource {
  public:
   // How long a list of another node stays unknown, apart from the time to fetch and verify it.
   static constexpr std::chrono::milliseconds kLookPeriod{500};
@@ -53,11 +47,12 @@ class CrlPublisher {
   // existing valid file is served until there is a newer list. References must outlive this.
   CrlPublisher(const IssuerInfo& issuer, Signer& signer, Shared shared, const Clock& clock,
                CrlSchedule schedule, std::filesystem::path file);
-  ~CrlPublisher();
+  ~CrlPublisher() override;
+  const IssuerId& issuer_id() const { return issuer_.id; }
   void Start();
   // One synchronous publication, whoever has the duty. Refuses (kInternal) when the clock runs
-  // backwards. The list that follows one of the future, which a clock made that had leapt ahead, has
-  // the higher number and the earlier thisUpdate. kConflict: another node published meanwhile.
+  // backwards. The list that follows one of the future, which a clock made that had leapt ahead,
+  // has the higher number and the earlier thisUpdate. kConflict: another node published meanwhile.
   Status PublishNow();
   // Serves the newest list of any node. kInternal: that is not one of this issuer's with the number
   // that it should have; what was served stays.
@@ -65,8 +60,8 @@ class CrlPublisher {
   // Returns at once; a publication that starts after this call follows promptly, if this node has
   // the duty. Calls coalesce.
   void RequestPublication();
-  // The current CRL; null before the first. Alarm levels are in `agentca status`.
-  std::shared_ptr<const PublishedCrl> current() const;
+  // Alarm levels are in `agentca status`.
+  std::shared_ptr<const PublishedCrl> current() const override;
 
  private:
   Result<uint64_t> NextNumber(const PublishedCrl* last);

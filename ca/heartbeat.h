@@ -19,8 +19,8 @@ class Heartbeat {
   ~Heartbeat();
   // Enters and beats from then on, on a thread of its own.
   Status Start();
-  // Certainly known to be alive, by all nodes. Once it is false others may have taken up the work of
-  // this process.
+  // Certainly known to be alive, by all nodes. Once it is false others may have taken up the work
+  // of this process.
   bool alive() const;
 
  private:

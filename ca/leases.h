@@ -33,8 +33,8 @@ enum class WorkScope : uint8_t {
 
 // The leases of one process of a node, on the clock of the database, so that it does not matter how
 // the clocks of the nodes differ. Whoever holds a lease counts its length from before the request
-// and by a steady clock of its own. Thread-safe; each call is one transaction. kUnavailable: nothing
-// is known of the effect.
+// and by a steady clock of its own. Thread-safe; each call is one transaction. kUnavailable:
+// nothing is known of the effect.
 class Leases {
  public:
   virtual ~Leases() = default;

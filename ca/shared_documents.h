@@ -1,5 +1,5 @@
-// What one node makes and all of them publish: CRLs ("crl/" and the issuer's id, version: the CRL
-// number) and the certificate of the OCSP responder ("ocsp/" and the issuer's id).
+// What one node makes and all of them publish: CRLs, whose version is the CRL number, and the
+// certificate of the OCSP responder.
 #pragma once
 
 #include <string>
@@ -9,6 +9,10 @@
 #include "ca/base/result.h"
 
 namespace agentca::ca {
+
+// Names of documents, and of the duties to make them. `issuer`: its id.
+inline std::string CrlNameOf(std::string_view issuer) { return "crl/" + std::string(issuer); }
+inline std::string OcspNameOf(std::string_view issuer) { return "ocsp/" + std::string(issuer); }
 
 struct SharedDocument {
   int64_t version = 0;  // positive
@@ -20,9 +24,9 @@ struct SharedDocument {
 class SharedDocuments {
  public:
   virtual ~SharedDocuments() = default;
-  // Puts `next` in the place of version `replaces`, 0 when there is none yet. kConflict when another
-  // version is there, or when the next is not higher. So what a document was made from, if it was
-  // read after `replaces` was seen, is never older than what its predecessor was made from.
+  // Puts `next` in the place of version `replaces`, 0 when there is none yet. kConflict when
+  // another version is there, or when the next is not higher. So what a document was made from, if
+  // it was read after `replaces` was seen, is never older than what its predecessor was made from.
   virtual Status Put(std::string_view name, int64_t replaces, const SharedDocument& next) = 0;
   virtual Result<SharedDocument> Get(std::string_view name) = 0;  // kNotFound
   virtual Result<int64_t> VersionOf(std::string_view name) = 0;   // 0: there is none

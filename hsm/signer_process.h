@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "hsm/pkcs11.h"
@@ -13,6 +14,9 @@ namespace agentca::hsm {
 struct SignerOptions {
   TokenOptions token;  // not used when every key is in a file (development)
   std::vector<KeyEntry> keys;
+  // Names of the keys of `keys` that this signer holds; empty: of all. It does not open the others,
+  // nor tell of them, and signs nothing with them. Their certificates may be missing.
+  std::vector<std::string> held = {};
   std::filesystem::path
       key_usage_log;  // ChainedLog; one line per use, on disk before the key is used
   int threads = 4;

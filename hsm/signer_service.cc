@@ -20,6 +20,10 @@ bool Allows(const std::vector<Purpose>& purposes, Purpose purpose) {
   return std::find(purposes.begin(), purposes.end(), purpose) != purposes.end();
 }
 
+bool Contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 // The certificate is read at start only: the key and the subject are pinned, not the octets, so
 // that a renewed certificate for the same key needs no restart.
 Result<KeyScope> ReadScope(const KeyEntry& entry) {
@@ -61,6 +65,7 @@ Reply Failure(std::string_view why) {
 
 Result<std::unique_ptr<SignerService>> SignerService::Open(const SignerOptions& options) {
   std::unique_ptr<SignerService> service(new SignerService);
+  AGENTCA_TRY(service->ReadKeys(options));
   AGENTCA_TRY(service->OpenKeys(options));
   // The signer of a serve that was just killed sees its socket close and ends; it may need a
   // moment. The watchdog must not take the wait for a hang.
@@ -69,29 +74,48 @@ Result<std::unique_ptr<SignerService>> SignerService::Open(const SignerOptions& 
   return service;
 }
 
-Status SignerService::OpenKeys(const SignerOptions& options) {
-  std::vector<std::pair<std::string, KeyUri>> on_token;
-  std::vector<ca::PublicKey> ocsp_keys;
+// A responder's key is certified by whoever holds the CA's: its public key is needed there, the key
+// is not.
+Status SignerService::ReadKeys(const SignerOptions& options) {
   for (const KeyEntry& entry : options.keys) {
-    const auto same_name = [&](const Key& key) { return key.name == entry.name; };
-    if (std::any_of(keys_.begin(), keys_.end(), same_name)) {
+    if (Contains(names_, entry.name)) {
       return Error{Code::kMalformed, "two signer-keys are named \"" + entry.name + "\""};
     }
+    names_.push_back(entry.name);
+    const bool held = options.held.empty() || Contains(options.held, entry.name);
+    const bool responds = Allows(entry.purposes, Purpose::kOcsp);
+    if (!held && !responds) continue;
+    auto scope = ReadScope(entry);
+    if (!scope.ok() && held) return std::move(scope).error();
+    if (!scope.ok()) {
+      Log(Level::kWarning, "no responder will be certified for a key that others hold",
+          {{"key", entry.name}, {"reason", scope.error().detail}});
+      continue;
+    }
+    if (responds) ocsp_keys_.push_back(scope->key);
+    if (!held) continue;
     AGENTCA_ASSIGN(KeyUri uri, KeyUri::Parse(entry.uri));
-    AGENTCA_ASSIGN(KeyScope scope, ReadScope(entry));
-    if (Allows(scope.purposes, Purpose::kOcsp)) ocsp_keys.push_back(scope.key);
-    keys_.push_back({entry.name, std::move(scope), nullptr});
-    if (uri.kind == KeyUri::Kind::kPkcs11) {
-      on_token.emplace_back(entry.name, std::move(uri));
+    keys_.push_back({entry.name, std::move(uri), *std::move(scope), nullptr});
+  }
+  for (const std::string& name : options.held)
+    if (!Contains(names_, name)) return Error{Code::kMalformed, "no signer-key \"" + name + "\""};
+  return {};
+}
+
+Status SignerService::OpenKeys(const SignerOptions& options) {
+  std::vector<std::pair<std::string, KeyUri>> on_token;
+  for (Key& key : keys_) {
+    if (key.uri.kind == KeyUri::Kind::kPkcs11) {
+      on_token.emplace_back(key.name, key.uri);
     } else {
-      AGENTCA_ASSIGN(keys_.back().signer, OpenSoftKey(uri.path));
+      AGENTCA_ASSIGN(key.signer, OpenSoftKey(key.uri.path));
     }
   }
   if (!on_token.empty()) {
     AGENTCA_ASSIGN(token_, OpenPkcs11Keys(options.token, std::move(on_token)));
   }
   for (Key& key : keys_) {
-    key.scope.ocsp_keys = ocsp_keys;
+    key.scope.ocsp_keys = ocsp_keys_;
     if (!key.signer) {
       AGENTCA_ASSIGN(key.signer, token_->Open(key.name));
     }
@@ -125,7 +149,10 @@ Reply SignerService::Sign(ByteView body) {
   if (!request.ok()) return Refusal("", request.error().detail);
   const auto key = std::find_if(keys_.begin(), keys_.end(),
                                 [&](const Key& k) { return k.name == request->key_name; });
-  if (key == keys_.end()) return Refusal(request->key_name, "no such key");
+  if (key == keys_.end()) {
+    const bool known = Contains(names_, request->key_name);
+    return Refusal(request->key_name, known ? "this signer does not hold that key" : "no such key");
+  }
   return SignWithKey(*key, request->message);
 }
 

@@ -7,6 +7,7 @@
 
 #include "ca/audit.h"
 #include "ca/signer.h"
+#include "hsm/key_uri.h"
 #include "hsm/key_use.h"
 #include "hsm/signer_process.h"
 
@@ -30,17 +31,21 @@ class SignerService {
  private:
   struct Key {
     std::string name;
+    KeyUri uri;
     KeyScope scope;
     std::unique_ptr<ca::Signer> signer;
   };
 
   SignerService() = default;
+  Status ReadKeys(const SignerOptions& options);
   Status OpenKeys(const SignerOptions& options);
   Reply Sign(ByteView body);
   Reply SignWithKey(Key& key, ByteView message);
 
   std::unique_ptr<ca::KeyProvider> token_;  // null when every key is in a file
-  std::vector<Key> keys_;
+  std::vector<Key> keys_;                 // those that are held
+  std::vector<std::string> names_;        // of all keys
+  std::vector<ca::PublicKey> ocsp_keys_;  // of all responders, whoever holds them
   std::unique_ptr<ca::ChainedLog> log_;
 };
 

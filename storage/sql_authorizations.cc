@@ -20,11 +20,11 @@ constexpr const char* kById =
     "SELECT id, order_id, account, identifier, wildcard, token, offered, expires_at, deactivated, "
     "attempt, attempt_state, attempt_error, validated_at, payload, drop_key, attestation "
     "FROM acme_authorization WHERE id = ?";
-// For the worker alone, if there is one; the work of ?6 it is as long as it is processing.
+// For the worker alone, if there is one.
 constexpr const char* kSetAttempt =
-    "UPDATE acme_authorization SET attempt = ?1, attempt_state = ?2, attempt_error = ?3, "
-    "validated_at = ?4, payload = ?5, worker = CASE WHEN ?2 = 0 THEN ?6 END "
-    "WHERE id = ?7 AND (worker IS NULL OR worker = ?6) RETURNING id";
+    "UPDATE acme_authorization SET attempt = ?, attempt_state = ?, attempt_error = ?, "
+    "validated_at = ?, payload = ?, worker = ? "
+    "WHERE id = ? AND (worker IS NULL OR worker = ?) RETURNING id";
 constexpr const char* kSetAttestation =
     "UPDATE acme_authorization SET attestation = ? WHERE id = ?";
 constexpr const char* kByDropHint =
@@ -101,8 +101,10 @@ Status SaveAttempt(Connection& connection, const Authorization& authorization,
   if (attempt.error) error = ToJson(*attempt.error);
   std::optional<std::string_view> payload;
   if (!attempt.payload.empty()) payload = attempt.payload;
+  std::optional<std::string_view> worker;  // as long as there is work
+  if (attempt.state == AttemptState::kProcessing) worker = self;
   Query row(connection, kSetAttempt, ToString(attempt.type), static_cast<int>(attempt.state), error,
-            attempt.validated_at, payload, self, authorization.id);
+            attempt.validated_at, payload, worker, authorization.id, self);
   AGENTCA_ASSIGN(const bool ours, row.Next());
   if (!ours) return TakenUp();
   return row.Run();  // a statement with RETURNING acts to the end

@@ -1,6 +1,6 @@
-// Claims of acme::Store in SQL. What might be claimed is read first, and apart: there is nothing as a
-// rule, and a transaction that only looks gets into nobody's way. The claim looks again, row by row. A
-// row that is ours by then was claimed by an attempt of which the driver knew no end.
+// Claims of acme::Store in SQL. What might be claimed is read first, and apart: there is nothing as
+// a rule, and a transaction that only looks gets into nobody's way. The claim looks again, row by
+// row. A row that is ours by then was claimed by an attempt of which the driver knew no end.
 #include <algorithm>
 
 #include "storage/sql_acme.h"

@@ -61,7 +61,8 @@ Result<LeaseTime> ReadLeaseTime(Connection& connection) {
 Result<bool> IsDead(Connection& connection, const std::optional<std::string>& worker,
                     const LeaseTime& time) {
   if (!worker) return true;
-  AGENTCA_ASSIGN(const bool live, Query(connection, kIsLive, *worker, time.now, time.latest).Next());
+  Query row(connection, kIsLive, *worker, time.now, time.latest);
+  AGENTCA_ASSIGN(const bool live, row.Next());
   return !live;
 }
 

@@ -30,7 +30,7 @@ Result<std::string> RunningUrl(const Directory& directory) {
   const auto url = document.root().String("admin");
   if (url.ok()) return *url;
   return Error{Code::kUnavailable, "the server on " + directory.root().string() +
-                                       " has no admin API: its admin-listen is none"};
+                                       " has no admin API: it is none of its roles, or admin-listen is none"};
 }
 
 // The option's file, or the one in DIR.

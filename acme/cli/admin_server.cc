@@ -2,7 +2,7 @@
 
 #include "acme/admin/administrator.h"
 #include "acme/attest/trust.h"
-#include "acme/cli/own_certificates.h"
+#include "acme/cli/local_url.h"
 #include "acme/cli/profiles.h"
 
 namespace agentca::cli {
@@ -31,30 +31,15 @@ acme::admin::Parts MakeParts(const Config& config, Authority& authority, const c
   };
 }
 
-// A host that this machine knows and the TLS certificate has.
-Result<std::string> LocalHost(const Config& config) {
-  AGENTCA_ASSIGN(const ca::Profile issuing, ReadProfile(config.directory, "issuing"));
-  const std::string& listen = config.serving.admin_listen->address;
-  if (PermitsIpAddresses(issuing)) {
-    if (listen == "0.0.0.0") return std::string("127.0.0.1");
-    if (listen == "::") return std::string("[::1]");
-    return listen.find(':') == std::string::npos ? listen : "[" + listen + "]";
-  }
-  const TlsNames names = TlsNames::Of(config, issuing);
-  for (const std::string& name : names.dns_names)
-    if (name == "localhost") return name;
-  return names.dns_names.empty() ? listen : names.dns_names.front();
-}
-
 }  // namespace
 
 Result<std::unique_ptr<AdminServer>> AdminServer::Start(
     const Config& config, Authority& authority, std::shared_ptr<acme::http::TlsIdentity> tls,
-    std::function<void(const acme::OrderId&)> on_decided) {
+    const acme::Health& health, std::function<void(const acme::OrderId&)> on_decided) {
   const ServingConfig& serving = config.serving;
   if (!serving.admin_listen) return std::unique_ptr<AdminServer>();
   AGENTCA_ASSIGN(ca::Profile profile, ReadProfile(config.directory, acme::admin::kAdminProfile));
-  std::unique_ptr<AdminServer> out(new AdminServer(std::move(profile)));
+  std::unique_ptr<AdminServer> out(new AdminServer(std::move(profile), health));
   out->service_ = std::make_unique<acme::admin::AdminService>(
       MakeParts(config, authority, out->profile_, std::move(on_decided)));
   out->pool_ = std::make_unique<acme::http::WorkerPool>(kThreads, kQueue);
@@ -63,18 +48,23 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Start(
                                                               hierarchy.issuing.certificate.der}));
   acme::http::Limits limits = serving.limits;
   limits.max_connections = std::min(limits.max_connections, kConnections);
-  acme::admin::AdminService& service = *out->service_;
+  AdminServer* raw = out.get();
   AGENTCA_ASSIGN(
       out->server_,
       acme::http::Server::Listen(
           {serving.admin_listen->text, std::move(tls), limits, 1, std::move(clients)}, *out->pool_,
-          [&service](const acme::http::Request& request) { return service.Handle(request); },
-          [&service](int status, std::string_view detail) {
-            return service.Refuse(status, detail);
+          [raw](const acme::http::Request& request) { return raw->Handle(request); },
+          [raw](int status, std::string_view detail) {
+            return raw->service_->Refuse(status, detail);
           }));
-  AGENTCA_ASSIGN(const std::string host, LocalHost(config));
-  out->url_ = "https://" + host + ":" + std::to_string(out->server_->port());
+  AGENTCA_ASSIGN(out->url_, LocalUrl(config, *serving.admin_listen, out->server_->port()));
   return out;
+}
+
+acme::http::Response AdminServer::Handle(const acme::http::Request& request) {
+  if (auto response = health_.Handle(request)) return *std::move(response);
+  if (open_.load(std::memory_order_acquire)) return service_->Handle(request);
+  return service_->Refuse(503, "starting").With("Retry-After", "1");
 }
 
 }  // namespace agentca::cli

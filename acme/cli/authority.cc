@@ -7,11 +7,14 @@
 namespace agentca::cli {
 namespace {
 
-// A node drops the OCSP answers about a certificate that any node revoked at the latest so long after
-// the revocation was committed, and as long as two reads of the store take: the bound is a second.
+// A node drops the OCSP answers about a certificate that any node revoked at the latest so long
+// after the revocation was committed, and as long as two reads of the store take: the bound is a
+// second.
 constexpr std::chrono::milliseconds kWatchPeriod{500};
 
-hsm::SignerClientOptions MakeSignerOptions(const Config& config) {
+}  // namespace
+
+hsm::SignerClientOptions SignerOf(const Config& config) {
   hsm::SignerClientOptions options;
   options.deadline = config.signer.deadline;
   if (!config.signer.socket.empty()) {
@@ -19,16 +22,17 @@ hsm::SignerClientOptions MakeSignerOptions(const Config& config) {
     return options;
   }
   // This very file, also after an upgrade replaced it on disk.
-  options.command = {"/proc/self/exe", "signer", "--dir", config.directory.root().string()};
+  options.command = {"/proc/self/exe", "signer", "--dir",
+                     config.directory.root().string(),
+                     "--role", config.serving.roles.ToString()};
   return options;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Authority>> Authority::Open(const Config& config) {
   AGENTCA_ASSIGN(Hierarchy hierarchy,
                  Hierarchy::Load(config.directory, config.identity.http_external_url));
-  std::unique_ptr<Authority> authority(new Authority(std::move(hierarchy)));
+  std::unique_ptr<Authority> authority(
+      new Authority(config.directory, std::move(hierarchy), config.serving.roles));
   AGENTCA_TRY(authority->OpenDependencies(config));
   AGENTCA_TRY(authority->MakeIssuers(config));
   AGENTCA_TRY(authority->Settle());
@@ -36,7 +40,7 @@ Result<std::unique_ptr<Authority>> Authority::Open(const Config& config) {
 }
 
 Status Authority::OpenDependencies(const Config& config) {
-  AGENTCA_ASSIGN(keys_, hsm::SignerClient::Start(MakeSignerOptions(config)));
+  AGENTCA_ASSIGN(keys_, hsm::SignerClient::Start(SignerOf(config)));
   AGENTCA_ASSIGN(const ca::NodeId node, ReadNodeId(config.directory, random_));
   AGENTCA_ASSIGN(backend_, storage::Open(config.storage,
                                          config.storage == "memory:" ? storage::OpenMode::kCreate
@@ -49,6 +53,29 @@ Status Authority::OpenDependencies(const Config& config) {
 
 Status Authority::MakeIssuers(const Config& config) {
   ca::CertificateStore& store = backend_->certificates();
+  revoker_.emplace(store, *audit_);
+  responder_.emplace(store, clock_, config.ocsp);
+  if (roles_.Issue()) {
+    AGENTCA_TRY(Issue(config));
+  } else {
+    Follow();
+  }
+  std::unique_ptr<ca::Signer> ocsp_signer;
+  if (roles_.Has(Role::kOcsp)) {
+    AGENTCA_ASSIGN(ocsp_signer, keys_->Open(kOcspKey));
+  }
+  const OwnCertificates* own = own_ ? &*own_ : nullptr;
+  delegate_.emplace(SharedDelegate::Parts{own, directory_, store, backend_->leases(),
+                                          backend_->documents(), hierarchy_.issuing, *responder_,
+                                          std::move(ocsp_signer)});
+  renewals_.emplace(Renewals::Parts{own, store, hierarchy_.issuing.info.id, *delegate_}, clock_,
+                    std::vector<const ca::CrlSource*>{root_crl_, issuing_crl_});
+  return {};
+}
+
+// With the keys of both CAs.
+Status Authority::Issue(const Config& config) {
+  ca::CertificateStore& store = backend_->certificates();
   const CaIdentity& root = hierarchy_.root;
   const CaIdentity& issuing = hierarchy_.issuing;
   AGENTCA_ASSIGN(root_signer_, keys_->Open(kRootKey));
@@ -57,44 +84,65 @@ Status Authority::MakeIssuers(const Config& config) {
   AGENTCA_ASSIGN(auto issuing_signer, keys_->Open(kIssuingKey));
   AGENTCA_ASSIGN(issuer_,
                  ca::Issuer::Make(issuing.certificate, issuing.info, std::move(issuing_signer)));
-  AGENTCA_ASSIGN(auto ocsp_signer, keys_->Open(kOcspKey));
-
   issuance_.emplace(*issuer_, store, *audit_, random_, config.serial_prefix);
-  revoker_.emplace(store, *audit_);
-  responder_.emplace(store, clock_, config.ocsp);
-  const ca::CrlPublisher::Shared shared{store, backend_->leases(), backend_->documents()};
-  root_crl_.emplace(root.info, *root_signer_, shared, clock_, config.crl,
-                    config.directory.Crl(root.info.id));
-  issuing_crl_.emplace(issuing.info, issuer_->signer(), shared, clock_, config.crl,
-                       config.directory.Crl(issuing.info.id));
   AGENTCA_ASSIGN(auto own, OwnCertificates::Make(config, *issuance_));
   own_.emplace(std::move(own));
-  delegate_.emplace(SharedDelegate::Parts{*own_, store, shared.leases, shared.documents, issuing,
-                                          *responder_, std::move(ocsp_signer)});
-  renewals_.emplace(Renewals::Parts{*own_, store, issuing.info.id, *delegate_}, clock_,
-                    std::vector<const ca::CrlPublisher*>{&*root_crl_, &*issuing_crl_});
+  const auto publish = [&](const CaIdentity& ca, ca::Signer& signer) {
+    publishers_.push_back(std::make_unique<ca::CrlPublisher>(
+        ca.info, signer,
+        ca::CrlPublisher::Shared{store, backend_->leases(), backend_->documents()}, clock_,
+        config.crl, config.directory.Crl(ca.info.id)));
+    return publishers_.back().get();
+  };
+  root_crl_ = publish(root, *root_signer_);
+  issuing_crl_ = publish(issuing, issuer_->signer());
   return {};
+}
+
+// Without: what others sign is served.
+void Authority::Follow() {
+  const auto follow = [&](const CaIdentity& ca) {
+    followers_.push_back(std::make_unique<ca::CrlFollower>(
+        ca.info.id, ca.certificate.key, ca::MakeCrlDocument(backend_->documents(), ca.info.id),
+        kWatchPeriod));
+    if (const Status look = followers_.back()->LookNow(); !look.ok())
+      Log(Level::kError, "no CRL to serve yet", {{"cause", look.error().detail}});
+    return followers_.back().get();
+  };
+  root_crl_ = follow(hierarchy_.root);
+  issuing_crl_ = follow(hierarchy_.issuing);
 }
 
 Status Authority::Settle() {
   const Time now = clock_.Now();
-  heartbeat_.emplace(backend_->leases());
-  AGENTCA_TRY(heartbeat_->Start());
-  // One serve at a time (DIR/serve.lock): every intent of this node that is there was interrupted.
-  AGENTCA_TRY(ca::AbandonInterrupted(backend_->certificates(), *audit_,
-                                     ca::WorkScope::kOwnAndDead, now));
-  AGENTCA_TRY(audit_->Append("serve-started", {{"store", backend_->Describe()}}, now));
-  return renewals_->RunOnce();
+  if (roles_.Issue()) {
+    heartbeat_.emplace(backend_->leases());
+    AGENTCA_TRY(heartbeat_->Start());
+    // One serve at a time (DIR/serve.lock): every intent of this node that is there was interrupted.
+    AGENTCA_TRY(ca::AbandonInterrupted(backend_->certificates(), *audit_,
+                                       ca::WorkScope::kOwnAndDead, now));
+  }
+  AGENTCA_TRY(audit_->Append(
+      "serve-started", {{"store", backend_->Describe()}, {"roles", roles_.ToString()}}, now));
+  const Status renewed = renewals_->RunOnce();
+  if (renewed.ok() || roles_.Issue()) return renewed;
+  // Another node issues what this one lacks: it may come at any time, and /readyz says so.
+  Log(Level::kError, "cannot take up the OCSP certificate", {{"cause", renewed.error().detail}});
+  return {};
 }
 
 void Authority::StartThreads(std::function<void()> on_new_tls) {
   // Each starts with a publication: of what `agentca cert revoke` did while nobody served.
-  root_crl_->Start();
-  issuing_crl_->Start();
-  watcher_.emplace(backend_->certificates(), *responder_,
-                   std::vector<ca::CrlPublisher*>{&*root_crl_, &*issuing_crl_},
-                   std::vector<ca::IssuerId>{hierarchy_.root.info.id, hierarchy_.issuing.info.id},
-                   kWatchPeriod);
+  std::vector<ca::CrlPublisher*> publishers;
+  std::vector<ca::IssuerId> issuers;
+  for (const auto& publisher : publishers_) {
+    publisher->Start();
+    publishers.push_back(publisher.get());
+    issuers.push_back(publisher->issuer_id());
+  }
+  for (const auto& follower : followers_) follower->Start();
+  watcher_.emplace(backend_->certificates(), *responder_, std::move(publishers),
+                   std::move(issuers), kWatchPeriod);
   renewals_->Start(std::move(on_new_tls));
 }
 
@@ -109,14 +157,16 @@ Status Authority::AbandonLeftIntents() {
 
 Status Authority::Ready() {
   if (!keys_->Healthy()) return Error{Code::kUnavailable, "signer"};
-  if (!heartbeat_->alive()) return Error{Code::kUnavailable, "store"};
+  if (heartbeat_ && !heartbeat_->alive()) return Error{Code::kUnavailable, "store"};
   if (!backend_->acme().CheckHealth().ok()) return Error{Code::kUnavailable, "store"};
+  if (!roles_.Has(Role::kOcsp)) return {};
   const Time now = clock_.Now();
-  for (const auto* publisher : {&*root_crl_, &*issuing_crl_}) {
-    const auto crl = publisher->current();
+  for (const ca::CrlSource* source : {root_crl_, issuing_crl_}) {
+    const auto crl = source->current();
     if (!crl || RemainingLife(crl->summary.this_update, crl->summary.next_update, now) < kFailBelow)
       return Error{Code::kUnavailable, "crl"};
   }
+  if (now >= delegate_->responds_until()) return Error{Code::kUnavailable, "ocsp"};
   return {};
 }
 

@@ -177,9 +177,13 @@ std::string ReadStorage(Reader& in) {
 
 ServingConfig ReadServing(Reader& in) {
   ServingConfig out;
+  if (in.settings().Given("role"))
+    out.roles = in.Take("role", Roles::Parse(in.settings().Text("role")));
   out.acme_listen = in.Address("acme-listen");
   out.http_listen = in.Address("http-listen");
   if (in.settings().Text("admin-listen") != "none") out.admin_listen = in.Address("admin-listen");
+  if (out.roles == Roles::Parse("admin").value() && !out.admin_listen)
+    in.Fail("role", "admin alone serves nothing while admin-listen is none");
   out.external_url = in.Url("external-url", "https://");
   out.drain_deadline = in.Duration("drain-deadline", milliseconds(0));
   out.limits.max_header = in.Count("max-header", 1024, 1 << 20);

@@ -9,6 +9,7 @@
 
 #include "acme/challenge/challenges.h"
 #include "acme/cli/directory.h"
+#include "acme/cli/roles.h"
 #include "acme/cli/settings.h"
 #include "acme/http/server.h"
 #include "acme/model.h"
@@ -57,6 +58,7 @@ struct SignerConfig {
 };
 
 struct ServingConfig {
+  Roles roles;
   Endpoint acme_listen, http_listen;
   std::optional<Endpoint> admin_listen;  // nullopt: no admin API
   std::string external_url;  // "": made of the port that acme_listen got

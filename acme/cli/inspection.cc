@@ -72,28 +72,37 @@ std::string Get(httplib::Client& client, const char* path) {
   return "HTTP " + std::to_string(answer->status) + ": " + body;
 }
 
-void ReadAnnouncement(const Directory& directory, ServerView& view) {
+// What the server said of itself; where health is to be asked, or "" while it starts.
+std::string ReadAnnouncement(const Directory& directory, ServerView& view) {
   const auto text = ReadTextFile(directory.Serving());
-  if (!text.ok()) return;
+  if (!text.ok()) return "";
   const auto document = acme::JsonDocument::Parse(*text);
-  if (!document.ok()) return;
-  view.directory_url =
-      document->root().String("directory").ok() ? *document->root().String("directory") : "";
-  view.admin_url =
-      document->root().String("admin").ok() ? *document->root().String("admin") : "";
-  view.http_url = document->root().String("http").ok() ? *document->root().String("http") : "";
+  if (!document.ok()) return "";
+  const auto member = [&](const char* name) {
+    const auto value = document->root().String(name);
+    return value.ok() ? std::string(*value) : std::string();
+  };
+  view.directory_url = member("directory");
+  view.http_url = member("http");
+  view.admin_url = member("admin");
+  if (const auto roles = Roles::Parse(member("roles")); roles.ok()) view.roles = *roles;
+  return member("health");
 }
 
 ServerView AskServer(const Directory& directory) {
   ServerView view;
   view.running = FileLock::IsHeld(directory.ServeLock());
   if (!view.running) return view;
-  ReadAnnouncement(directory, view);
-  if (view.http_url.empty()) {
+  const std::string health = ReadAnnouncement(directory, view);
+  if (health.empty()) {
     view.healthz = view.readyz = "starting";
     return view;
   }
-  httplib::Client client(view.http_url);
+  // The admin API alone asks for a certificate.
+  const bool as_admin = health == view.admin_url;
+  httplib::Client client(health, as_admin ? directory.AdminCertificate().string() : "",
+                         as_admin ? directory.AdminKey().string() : "");
+  if (health.starts_with("https:")) client.set_ca_cert_path(directory.RootCertificate().c_str());
   client.set_tcp_nodelay(true);
   client.set_connection_timeout(kHttpTimeout);
   client.set_read_timeout(kHttpTimeout);
@@ -150,15 +159,16 @@ Inspection Inspect(const Config& config, const Hierarchy& hierarchy, Time now) {
   const CaIdentity& issuing = hierarchy.issuing;
   Inspection out;
   out.server = AskServer(directory);
+  out.roles = out.server.running ? out.server.roles : config.serving.roles;
   out.keys = config.signer.keys;
   out.expiries = {
       OfCertificate("root certificate", root.certificate, kCaFailBelow, now),
       OfCertificate("issuing certificate", issuing.certificate, kCaFailBelow, now),
       OfFile("OCSP delegate", directory.OcspCertificate(), now),
-      OfFile("TLS certificate", directory.TlsChain(), now),
       OfCrl("CRL of the root", directory.Crl(root.info.id), root.certificate.key, now),
       OfCrl("CRL of the issuing CA", directory.Crl(issuing.info.id), issuing.certificate.key, now),
   };
+  if (out.roles.Issue()) out.expiries.push_back(OfFile("TLS certificate", directory.TlsChain(), now));
   std::error_code ignored;
   if (std::filesystem::exists(directory.AdminCertificate(), ignored))
     out.expiries.push_back(OfFile("admin certificate", directory.AdminCertificate(), now));

@@ -20,13 +20,14 @@ struct Expiry {
 
 struct ServerView {
   bool running = false;  // somebody holds DIR/serve.lock
-  std::string directory_url, http_url;
-  std::string admin_url;  // "" without an admin API
+  Roles roles;
+  std::string directory_url, http_url, admin_url;  // "" for what is not served
   std::string healthz, readyz;  // "ok", or what it answered instead
   std::string Fault() const;    // "" when it serves
 };
 
 struct Inspection {
+  Roles roles;  // of the server that runs, or as configured
   ServerView server;
   std::vector<Expiry> expiries;
   std::vector<hsm::KeyEntry> keys;

@@ -1,5 +1,5 @@
 // One serving process: the authority behind an ACME server (HTTPS), a publication server (HTTP) and
-// the admin API (HTTPS).
+// the admin API (HTTPS), or behind those of them that are its roles.
 #pragma once
 
 #include <atomic>
@@ -7,52 +7,49 @@
 #include <optional>
 #include <string>
 
+#include "acme/cli/acme_server.h"
 #include "acme/cli/admin_server.h"
 #include "acme/cli/authority.h"
 #include "acme/cli/config.h"
+#include "acme/cli/publication_server.h"
 #include "acme/cli/sweeper.h"
-#include "acme/http/server.h"
-#include "acme/publication.h"
-#include "acme/service.h"
+#include "acme/health.h"
 
 namespace agentca::cli {
 
 class Node {
  public:
-  // Returns when all servers answer.
+  // Returns when all servers listen, and what was interrupted is taken up again. Until Open, ACME
+  // and the admin API answer 503, and so does /readyz.
   static Result<std::unique_ptr<Node>> Start(const Config& config);
+  // The last step of a start: whoever sees the node ready may use, announce and stop it.
+  void Open();
 
-  const std::string& directory_url() const { return directory_url_; }
-  const std::string& http_url() const { return http_url_; }
-  // "" without an admin API.
+  // "" for what is not served.
+  std::string directory_url() const { return acme_server_ ? acme_server_->directory_url() : ""; }
+  std::string http_url() const { return publication_server_ ? publication_server_->url() : ""; }
   std::string admin_url() const { return admin_server_ ? admin_server_->url() : ""; }
+  // The base of /healthz and /readyz for this machine. Every listener has them; the admin API's
+  // asks for a client certificate, the others for nothing.
+  std::string health_url() const;
   void ReloadTls();  // the old identity stays, with a line in the log, when the files are not sound
   void Drain(std::chrono::milliseconds deadline);
 
  private:
-  explicit Node(const Config& config) : config_(config) {}
-  Status StartServers();
-  Status StartService(acme::Links links);
+  Node();
   void StartSweeping();
-  void Decided(const acme::OrderId& id);
-  acme::http::Response HandleAcme(const acme::http::Request& request);
-  acme::http::Response RefuseAcme(int status, std::string_view detail);
+  Status StartServers(const Config& config);
+  Status Ready() const;
 
-  const Config config_;
-  std::string directory_url_, http_url_;
+  const acme::Health health_;
+  std::atomic<bool> open_{false};
   std::shared_ptr<acme::http::TlsIdentity> tls_;  // outlives the renewals in authority_
   std::unique_ptr<Authority> authority_;
-  std::optional<ca::Profile> profile_;
-  std::unique_ptr<acme::Resolver> resolver_;
-  std::unique_ptr<acme::Service> service_;
-  // Null until orders and validations of the last run are recovered: the port must be known before
-  // there is a service (its URLs hold it), and nobody may be served before.
-  std::atomic<acme::Service*> open_service_{nullptr};
-  std::unique_ptr<acme::Publication> publication_;
-  std::unique_ptr<acme::http::WorkerPool> acme_pool_, http_pool_;
-  std::unique_ptr<acme::http::Server> acme_server_, http_server_;
-  std::unique_ptr<AdminServer> admin_server_;  // null: there is no admin API
-  std::optional<Sweeper> sweeper_;             // last: uses the rest
+  // Null: not a role of this node, or no admin-listen.
+  std::unique_ptr<AcmeServer> acme_server_;
+  std::unique_ptr<PublicationServer> publication_server_;
+  std::unique_ptr<AdminServer> admin_server_;
+  std::optional<Sweeper> sweeper_;  // last: uses the rest
 };
 
 }  // namespace agentca::cli

@@ -69,6 +69,10 @@ constexpr Option kOptions[] = {
      "Directory of the certificate authority. Required, except with admin-url."},
     {"log-level", "LEVEL", "info", kOne, kGeneral, kWithDirectory, true,
      "Least severe messages to log: debug, info, warning or error."},
+    {"role", "ROLE", "", kOne, kGeneral, kBoth | kSigner | kAdminAdd, true,
+     "Of a server, what it does: acme, ocsp and admin, or some of them with commas between; all "
+     "unless given. Of an administrator: auditor looks, operator also handles agents and approvals, "
+     "admin also rules, sources of evidence and administrators; required."},
     {"json", "", "", kFlag, kGeneral, kJson, false, "Write JSON instead of words."},
     {"name", "DNS-NAME", "", kOne, kGeneral, static_cast<Commands>(kCertList), false,
      "Only certificates with exactly this DNS name."},
@@ -342,9 +346,6 @@ constexpr Option kOptions[] = {
      "Evidence from here counts for no more than this, 1 to 4; 4 unless given."},
     {"all", "", "", kFlag, kAgents, static_cast<Commands>(kApprovalList), false,
      "Decided orders as well."},
-    {"role", "ROLE", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
-     "auditor looks, operator also handles agents and approvals, admin also rules, sources of "
-     "evidence and administrators. Required."},
     {"csr", "FILE", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
      "Certificate request, in PEM. Unless given, a key is made: NAME.key."},
     {"out", "DIR", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,

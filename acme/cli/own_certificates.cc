@@ -89,13 +89,9 @@ Result<ca::Certificate> OwnCertificates::IssueOcspDelegate(const ca::PublicKey& 
       .reference = "agentca:ocsp",
   };
   AGENTCA_ASSIGN(ca::Certificate certificate, issuance_.Issue(profiles_.ocsp, request, now));
-  AGENTCA_TRY(KeepOcspDelegate(certificate));
+  AGENTCA_TRY(WriteTextFile(directory_.OcspCertificate(), ToPem("CERTIFICATE", certificate.der),
+                            kPublicFile));
   return certificate;
-}
-
-Status OwnCertificates::KeepOcspDelegate(const ca::Certificate& certificate) const {
-  return WriteTextFile(directory_.OcspCertificate(), ToPem("CERTIFICATE", certificate.der),
-                       kPublicFile);
 }
 
 Result<ca::Certificate> OwnCertificates::IssueTlsIdentity(Time now) const {

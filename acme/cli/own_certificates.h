@@ -37,8 +37,6 @@ class OwnCertificates {
 
   // A certificate for the delegate's key, in DIR/ca/ocsp.pem.
   Result<ca::Certificate> IssueOcspDelegate(const ca::PublicKey& key, Time now) const;
-  // The same of one that another node issued.
-  Status KeepOcspDelegate(const ca::Certificate& certificate) const;
   // A new key and certificate in DIR/tls.
   Result<ca::Certificate> IssueTlsIdentity(Time now) const;
 

@@ -18,7 +18,7 @@ void LogIssued(std::string_view what, const ca::Certificate& certificate) {
 
 }  // namespace
 
-Renewals::Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlPublisher*> crls)
+Renewals::Renewals(Parts parts, const Clock& clock, std::vector<const ca::CrlSource*> crls)
     : parts_(std::move(parts)), clock_(clock), crls_(std::move(crls)) {}
 
 Renewals::~Renewals() {
@@ -73,9 +73,10 @@ void Renewals::FollowDelegate(Time now) {
 }
 
 Status Renewals::RenewTls(Time now) {
-  const auto current = parts_.own.CurrentTlsIdentity(now);
+  if (parts_.own == nullptr) return {};
+  const auto current = parts_.own->CurrentTlsIdentity(now);
   if (current && !IsRevoked(*current)) return {};
-  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own.IssueTlsIdentity(now));
+  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own->IssueTlsIdentity(now));
   LogIssued("tls", issued);
   if (on_new_tls_) on_new_tls_();
   return {};
@@ -83,17 +84,17 @@ Status Renewals::RenewTls(Time now) {
 
 // Who can write DIR can have any certificate: renewing one that was revoked gives nobody more.
 Status Renewals::RenewAdmin(Time now) {
-  if (!parts_.own.KeepsAdmin()) return {};
-  const auto current = parts_.own.CurrentAdmin(now);
+  if (parts_.own == nullptr || !parts_.own->KeepsAdmin()) return {};
+  const auto current = parts_.own->CurrentAdmin(now);
   if (current && !IsRevoked(*current)) return {};
-  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own.IssueAdmin(now));
+  AGENTCA_ASSIGN(const ca::Certificate issued, parts_.own->IssueAdmin(now));
   LogIssued("admin", issued);
   return {};
 }
 
 void Renewals::WarnAboutCrls(Time now) const {
-  for (const ca::CrlPublisher* publisher : crls_) {
-    const auto crl = publisher->current();
+  for (const ca::CrlSource* source : crls_) {
+    const auto crl = source->current();
     if (crl && RemainingLife(crl->summary.this_update, crl->summary.next_update, now) >= kWarnBelow)
       continue;
     Log(Level::kWarning, "CRL grows old: publication fails",

@@ -37,26 +37,35 @@ void KeepMemoryAtHand() {
   if (!set) Log(Level::kWarning, "cannot tune the allocator");
 }
 
+// Of what this node serves.
+std::vector<std::pair<std::string, std::string>> UrlsOf(const Node& node) {
+  std::vector<std::pair<std::string, std::string>> urls{
+      {"directory", node.directory_url()}, {"http", node.http_url()}, {"admin", node.admin_url()}};
+  std::erase_if(urls, [](const auto& url) { return url.second.empty(); });
+  return urls;
+}
+
 // For `agentca status` and clients of the admin API: what is served where, whatever was said on the
 // command line.
 Status Announce(const Config& config, const Node& node) {
   acme::JsonWriter json;
-  json.BeginObject()
-      .Key("pid")
-      .Int(::getpid())
-      .Member("directory", node.directory_url())
-      .Member("http", node.http_url());
-  if (!node.admin_url().empty()) json.Member("admin", node.admin_url());
+  json.BeginObject().Key("pid").Int(::getpid());
+  json.Member("roles", config.serving.roles.ToString()).Member("health", node.health_url());
+  for (const auto& [name, url] : UrlsOf(node)) json.Member(name, url);
   json.EndObject();
-  AGENTCA_TRY(
-      WriteTextFile(config.directory.Serving(), std::move(json).Take() + "\n", kSecretFile));
-  std::cout << "ready: directory " << node.directory_url() << " http " << node.http_url()
-            << std::endl;
+  return WriteTextFile(config.directory.Serving(), std::move(json).Take() + "\n", kSecretFile);
+}
+
+// The line that service managers and scripts wait for.
+void SayReady(const Config& config, const Node& node) {
+  std::string line = "ready:";
+  for (const auto& [name, url] : UrlsOf(node)) line.append(" ").append(name).append(" ").append(url);
+  std::cout << line << std::endl;
   Log(Level::kInfo, "ready",
-      {{"directory", node.directory_url()},
+      {{"roles", config.serving.roles.ToString()},
+       {"directory", node.directory_url()},
        {"http", node.http_url()},
        {"admin", node.admin_url()}});
-  return {};
 }
 
 }  // namespace
@@ -73,13 +82,18 @@ Result<int> RunServe(const Settings& settings) {
     return Error{Code::kConflict,
                  "another agentca serve runs on " + config.directory.root().string()};
   }
+  std::error_code ignored;
+  std::filesystem::remove(config.directory.Serving(), ignored);  // of a run that was killed
   AGENTCA_ASSIGN(auto node, Node::Start(config));
+  // Who sees that this node is ready may look up its URLs and may stop it: both must work by then.
   AGENTCA_TRY(Announce(config, *node));
+  signals->BeginServing();
+  node->Open();
+  SayReady(config, *node);
   const auto grace = config.serving.drain_deadline + kGraceAfterDrain;
   while (signals->Wait(grace) == Signals::Event::kReload) node->ReloadTls();
   Log(Level::kInfo, "draining");
   node->Drain(config.serving.drain_deadline);
-  std::error_code ignored;
   std::filesystem::remove(config.directory.Serving(), ignored);
   node.reset();
   Log(Level::kInfo, "stopped");

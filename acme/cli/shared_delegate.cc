@@ -1,5 +1,7 @@
 #include "acme/cli/shared_delegate.h"
 
+#include "acme/cli/files.h"
+#include "acme/cli/pem.h"
 #include "ca/base/log.h"
 
 namespace agentca::cli {
@@ -8,7 +10,7 @@ using ca::Certificate;
 
 SharedDelegate::SharedDelegate(Parts parts)
     : parts_(std::move(parts)),
-      name_("ocsp/" + parts_.issuer.info.id),
+      name_(ca::OcspNameOf(parts_.issuer.info.id)),
       duty_(parts_.leases, name_) {}
 
 bool SharedDelegate::IsRevoked(const Certificate& certificate) const {
@@ -19,7 +21,7 @@ bool SharedDelegate::IsRevoked(const Certificate& certificate) const {
 }
 
 bool SharedDelegate::IsGood(const Certificate& certificate, Time now) const {
-  return parts_.own.IsFresh(certificate, now) && !IsRevoked(certificate);
+  return parts_.own->IsFresh(certificate, now) && !IsRevoked(certificate);
 }
 
 Status SharedDelegate::Judge(const Certificate& certificate, Time now) const {
@@ -27,7 +29,8 @@ Status SharedDelegate::Judge(const Certificate& certificate, Time now) const {
     return Error{Code::kInternal, "the OCSP delegate in the store, serial " +
                                       certificate.serial.ToString() + ", is not served: " + why};
   };
-  if (!(certificate.key == parts_.signer->public_key())) return refuse("it has another key");
+  if (parts_.signer && !(certificate.key == parts_.signer->public_key()))
+    return refuse("it has another key");
   if (certificate.issuer != parts_.issuer.info.subject ||
       !ca::IsSignedBy(certificate, parts_.issuer.certificate.key))
     return refuse("another issuer signed it");
@@ -40,6 +43,8 @@ Status SharedDelegate::Judge(const Certificate& certificate, Time now) const {
 void SharedDelegate::Serve(const Certificate& certificate) {
   if (serving_ && serving_->serial == certificate.serial) return;
   serving_ = certificate;
+  if (!parts_.signer) return;
+  responds_until_ = certificate.not_after;
   parts_.responder.Serve(parts_.issuer.certificate, parts_.issuer.info.id,
                          {certificate, parts_.signer});
 }
@@ -60,17 +65,37 @@ Status SharedDelegate::Follow(Time now) {
   Serve(*certificate);
   shared_ = true;
   // For the next start, should it not reach the store.
-  if (const Status kept = parts_.own.KeepOcspDelegate(*certificate); !kept.ok())
+  const Status kept = WriteTextFile(parts_.directory.OcspCertificate(),
+                                    ToPem("CERTIFICATE", certificate->der), kPublicFile);
+  if (!kept.ok())
     Log(Level::kWarning, "cannot keep the OCSP delegate on disk", {{"cause", kept.error().detail}});
   return {};
 }
 
-Result<Certificate> SharedDelegate::Candidate(Time now) const {
+// Of a node that cannot issue, while the store has none.
+Status SharedDelegate::AdoptKept(Time now) {
+  if (serving_) return {};
+  const auto kept = ReadCertificate(parts_.directory.OcspCertificate());
+  if (!kept.ok()) return Error{Code::kUnavailable, "there is no OCSP delegate yet"};
+  AGENTCA_TRY(Judge(*kept, now));
+  Serve(*kept);
+  return {};
+}
+
+// Without the key itself, that of a certificate for it: somebody else must have it.
+std::optional<ca::PublicKey> SharedDelegate::Key() const {
+  if (parts_.signer) return parts_.signer->public_key();
+  if (serving_) return serving_->key;
+  const auto kept = ReadCertificate(parts_.directory.OcspCertificate());
+  if (!kept.ok()) return std::nullopt;
+  return kept->key;
+}
+
+Result<Certificate> SharedDelegate::Candidate(const ca::PublicKey& key, Time now) const {
   if (serving_ && IsGood(*serving_, now)) return *serving_;
-  const ca::PublicKey& key = parts_.signer->public_key();
-  auto kept = parts_.own.CurrentOcspDelegate(key, now);
+  auto kept = parts_.own->CurrentOcspDelegate(key, now);
   if (kept && !IsRevoked(*kept)) return *std::move(kept);
-  AGENTCA_ASSIGN(Certificate issued, parts_.own.IssueOcspDelegate(key, now));
+  AGENTCA_ASSIGN(Certificate issued, parts_.own->IssueOcspDelegate(key, now));
   Log(Level::kInfo, "issued own certificate",
       {{"for", "ocsp"},
        {"serial", issued.serial.ToString()},
@@ -93,10 +118,16 @@ Status SharedDelegate::Renew(Time now) {
     if (followed.error().code != Code::kInternal) return followed;
     Log(Level::kError, "cannot adopt the OCSP delegate", {{"cause", followed.error().detail}});
   }
+  return parts_.own == nullptr ? AdoptKept(now) : Make(now);
+}
+
+Status SharedDelegate::Make(Time now) {
   if (shared_ && IsGood(*serving_, now)) return {};
   const bool usable = serving_ && now <= serving_->not_after && !IsRevoked(*serving_);
   if (!duty_.Hold() && usable) return {};
-  AGENTCA_ASSIGN(const Certificate candidate, Candidate(now));
+  const auto key = Key();
+  if (!key) return {};  // nobody knows whom to certify
+  AGENTCA_ASSIGN(const Certificate candidate, Candidate(*key, now));
   Serve(candidate);
   return Share(candidate, now);
 }

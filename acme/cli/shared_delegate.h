@@ -1,7 +1,8 @@
 // The certificate of the OCSP responder, which all nodes of a store share: they have its key. One
-// node renews it, the one that has the duty "ocsp/" and the issuer's id; the others adopt it.
+// node renews it, the one that has the duty; the others adopt it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,17 +16,18 @@
 
 namespace agentca::cli {
 
-// Used by one thread at a time. References outlive it.
+// Used by one thread at a time, but for responds_until. References outlive it.
 class SharedDelegate {
  public:
   struct Parts {
-    const OwnCertificates& own;
+    const OwnCertificates* own;  // null: this node cannot issue, and only adopts
+    const Directory& directory;
     ca::CertificateStore& certificates;
     ca::Leases& leases;
     ca::SharedDocuments& documents;
     const CaIdentity& issuer;
     ca::Responder& responder;
-    std::shared_ptr<ca::Signer> signer;
+    std::shared_ptr<ca::Signer> signer;  // null: this node does not answer
   };
   explicit SharedDelegate(Parts parts);
 
@@ -33,14 +35,21 @@ class SharedDelegate {
   Status Follow(Time now);
   // The same; and what is served is made anew when a third of its life is left or when it is
   // revoked: by this node if it has the duty, and also if it would have nothing to serve otherwise,
-  // since two delegates do no harm. Afterwards the responder has one.
+  // since two delegates do no harm. A node that has not the key does the same for those that have,
+  // once it has seen a delegate. Afterwards the responder has one, if this node answers.
+  // kUnavailable: this node cannot issue, and there is none yet.
   Status Renew(Time now);
+  // The end of what the responder has; the epoch when it has nothing.
+  Time responds_until() const { return responds_until_.load(); }
 
  private:
   bool IsRevoked(const ca::Certificate& certificate) const;
   bool IsGood(const ca::Certificate& certificate, Time now) const;
   Status Judge(const ca::Certificate& certificate, Time now) const;
-  Result<ca::Certificate> Candidate(Time now) const;
+  Status Make(Time now);
+  Status AdoptKept(Time now);
+  std::optional<ca::PublicKey> Key() const;
+  Result<ca::Certificate> Candidate(const ca::PublicKey& key, Time now) const;
   Status Share(const ca::Certificate& certificate, Time now);
   void Serve(const ca::Certificate& certificate);
 
@@ -48,6 +57,7 @@ class SharedDelegate {
   const std::string name_;  // of duty and document
   ca::Duty duty_;
   std::optional<ca::Certificate> serving_;
+  std::atomic<Time> responds_until_{Time{}};
   bool shared_ = false;  // what is served is the document
   int64_t seen_ = 0;     // version of the document that was looked at last
 };

@@ -40,9 +40,13 @@ Signals::~Signals() {
     thread_.detach();
 }
 
+void Signals::BeginServing() {
+  std::lock_guard lock(mutex_);
+  phase_ = Phase::kServing;
+}
+
 Signals::Event Signals::Wait(std::chrono::milliseconds grace) {
   std::unique_lock lock(mutex_);
-  if (phase_ == Phase::kStarting) phase_ = Phase::kServing;
   changed_.wait(lock, [this] { return stop_ || reload_; });
   if (stop_) {
     phase_ = Phase::kStopping;

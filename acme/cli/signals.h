@@ -18,7 +18,9 @@ class Signals {
   static Result<std::unique_ptr<Signals>> Watch();
   ~Signals();
 
-  // Until the first Wait a request to stop ends the process at once: nothing was accepted yet.
+  // Until now a request to stop ended the process at once: nothing was accepted yet. From now on it
+  // waits for Wait. To be called before anything is accepted.
+  void BeginServing();
   // Waits for the next event. After kStop was returned, a second request to stop, or the end of
   // `grace`, ends the process at once.
   Event Wait(std::chrono::milliseconds grace);

@@ -32,6 +32,7 @@ Result<int> RunSigner(const Settings& settings) {
   const hsm::SignerOptions options{
       .token = config.signer.token,
       .keys = config.signer.keys,
+      .held = config.serving.roles.Keys(),
       .key_usage_log = config.directory.KeyUsageLog(),
       .threads = config.signer.threads,
   };

@@ -11,6 +11,8 @@ namespace {
 
 int Percent(double share) { return static_cast<int>(std::floor(share * 100)); }
 
+std::string_view OrOff(std::string_view url) { return url.empty() ? "off" : url; }
+
 std::string Certificates(const Inspection& found) {
   return (found.more_certificates ? "at least " : "") + std::to_string(found.valid_certificates);
 }
@@ -18,14 +20,15 @@ std::string Certificates(const Inspection& found) {
 void PrintWords(const Config& config, const Inspection& found) {
   const ServerView& server = found.server;
   std::cout << "Authority for " << config.identity.trust_domain << " in "
-            << config.directory.root().string() << "\n";
+            << config.directory.root().string() << "\n"
+            << "Roles: " << found.roles.ToString() << "\n";
   if (!server.running) {
     std::cout << "Server: not running\n";
   } else {
     std::cout << "Server: " << (server.Fault().empty() ? "ready" : "not ready") << "\n"
-              << "  ACME directory  " << server.directory_url << "\n"
-              << "  plain HTTP      " << server.http_url << "\n"
-              << "  admin API       " << (server.admin_url.empty() ? "off" : server.admin_url) << "\n"
+              << "  ACME directory  " << OrOff(server.directory_url) << "\n"
+              << "  plain HTTP      " << OrOff(server.http_url) << "\n"
+              << "  admin API       " << OrOff(server.admin_url) << "\n"
               << "  /healthz        " << server.healthz << "\n"
               << "  /readyz         " << server.readyz << "\n";
   }
@@ -86,6 +89,9 @@ void PrintJson(const Config& config, const Inspection& found) {
   WriteFaults(json, found.Faults());
   json.Member("trust_domain", config.identity.trust_domain)
       .Member("directory", config.directory.root().string());
+  json.Key("roles").BeginArray();
+  for (const std::string_view role : found.roles.Names()) json.String(role);
+  json.EndArray();
   WriteServer(json, found.server);
   json.Member("store", found.store);
   if (!found.store_fault.empty()) json.Member("store_fault", found.store_fault);

@@ -69,7 +69,7 @@ class PublicationTest : public ::testing::Test {
             "-----BEGIN CERTIFICATE-----\n",
             {{issuer_.info.id, issuer_.certificate.der}},
             {{issuer_.info.id, &publisher_}},
-            [this] { return ready_; }};
+            health_};
   }
   Bytes Ask(std::optional<Bytes> nonce = {}) const {
     return fakes::MakeOcspRequest(issuer_.certificate,
@@ -103,6 +103,7 @@ class PublicationTest : public ::testing::Test {
   ca::CrlPublisher publisher_{issuer_.info, issuer_.signer,       shared_, clock_,
                               {},           directory_ / "ca.crl"};
   Status ready_;
+  Health health_{[this] { return ready_; }};
   Publication publication_{Parts()};
 };
 
@@ -245,6 +246,7 @@ TEST_F(PublicationTest, TellsHealthFromReadiness) {
   const auto response = Get("/readyz");
   EXPECT_EQ(response.status, 503);
   EXPECT_EQ(AsText(BodyOf(response)), "signer\n");
+  EXPECT_EQ(HeaderOf(response, "Retry-After"), "1");
   EXPECT_EQ(Get("/healthz").status, 200);
 }
 

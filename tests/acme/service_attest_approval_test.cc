@@ -126,6 +126,40 @@ TEST_F(AttestApproval, NobodyAgreesToAnOrderThatExpired) {
   EXPECT_TRUE(Settles(client_, forgotten.url, "invalid"));
 }
 
+TEST_F(AttestApproval, ADecisionThatAnotherNodeRecordedIsActedOn) {
+  const AgentOrder granted = Waiting();
+  const AgentOrder denied = Waiting();
+  const AgentOrder waiting = Waiting();
+  Decide(granted, Decision::kGranted);
+  Decide(denied, Decision::kDenied);
+  ASSERT_TRUE(service_->TakeOver().ok());
+  EXPECT_EQ(StatusOfOrder(granted), "valid");
+  EXPECT_EQ(StatusOfOrder(denied), "invalid");
+  EXPECT_EQ(StatusOfOrder(waiting), "processing");
+}
+
+TEST_F(AttestApproval, WhatNobodyDecidesFailsWhenItsTimeIsUp) {
+  const AgentOrder order = Waiting();
+  ASSERT_TRUE(service_->TakeOver().ok());
+  EXPECT_EQ(StatusOfOrder(order), "processing");
+  clock_.Advance(policy_.order_lifetime);
+  ASSERT_TRUE(service_->TakeOver().ok());
+  EXPECT_EQ(ErrorOf(Get(client_, order.url)),
+            "unauthorized: the order expired before anybody agreed to it");
+}
+
+TEST_F(AttestApproval, ADecisionIsActedOnThoughTheClaimFailed) {
+  for (const auto when : {fakes::FailWhen::kBefore, fakes::FailWhen::kAfter}) {
+    const AgentOrder order = Waiting();
+    Decide(order, Decision::kGranted);
+    faults_.Fail("ClaimOrders", when);
+    EXPECT_EQ(service_->Decided(IdOf(order)).error().code, Code::kUnavailable);
+    EXPECT_EQ(StatusOfOrder(order), "processing");
+    ASSERT_TRUE(service_->TakeOver().ok());
+    EXPECT_EQ(StatusOfOrder(order), "valid");
+  }
+}
+
 TEST_F(AttestApproval, NobodyIsAskedAboutWhatWouldBeRefused) {
   ca::RawProfile raw = fakes::RawAgentProfile();
   raw.allowed_keys = {"p384"};

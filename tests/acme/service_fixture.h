@@ -61,18 +61,26 @@ inline http::Request Plain(std::string method, std::string path) {
 
 class ServiceTest : public ::testing::Test {
  protected:
-  ServiceTest() { Restart(); }
+  ServiceTest() : ServiceTest(storage::MakeMemoryBackend()) {}
+  explicit ServiceTest(std::unique_ptr<storage::Backend> backend) : backend_(std::move(backend)) {
+    Restart();
+  }
 
   // A new process on the same storage.
   void Restart() {
     service_.reset();
+    service_ = MakeService({store_, certificates_, *audit_}, issuance_, revoker_, script_);
+  }
+  std::unique_ptr<Service> MakeService(Memory memory, const ca::Issuance& issuance,
+                                       ca::Revoker& revoker,
+                                       const std::shared_ptr<ScriptedVerifier::Script>& script) {
     std::vector<std::unique_ptr<Verifier>> verifiers;
     for (const char* name : {"http-01", "dns-01", "tls-alpn-01"}) {
-      verifiers.push_back(std::make_unique<ScriptedVerifier>(name, script_));
+      verifiers.push_back(std::make_unique<ScriptedVerifier>(name, script));
     }
-    service_ = std::make_unique<Service>(
-        Memory{store_, certificates_, *audit_},
-        Authority{issuance_, profile_, keys_, revoker_, [this] { ++revocations_; }, {chain_pem_},
+    return std::make_unique<Service>(
+        memory,
+        Authority{issuance, profile_, keys_, revoker, [this] { ++revocations_; }, {chain_pem_},
                   agents_},
         World{clock_, random_}, std::move(verifiers), policy_, Links(kBase), validation_);
   }
@@ -191,7 +199,7 @@ class ServiceTest : public ::testing::Test {
   fakes::ManualClock clock_;
   OpenSslRandom random_;
   fakes::FaultPlan faults_;
-  std::unique_ptr<storage::Backend> backend_ = storage::MakeMemoryBackend();
+  const std::unique_ptr<storage::Backend> backend_;
   fakes::FaultyStore store_{backend_->acme(), faults_};
   fakes::FaultyCertificateStore certificates_{backend_->certificates(), faults_};
   fakes::TemporaryDirectory directory_;

@@ -145,7 +145,7 @@ TEST_F(Publisher, AListOfTheFutureOnDiskIsReplacedOnceTheClockKeptToItsWord) {
   EXPECT_EQ(OnDisk()->this_update, clock_.Now());
 }
 
-TEST_F(Publisher, KeepsTheLastListWhenSignerStoreOrDiskFail) {
+TEST_F(Publisher, KeepsTheLastListWhenSignerOrStoreFail) {
   const auto publisher = Make();
   ASSERT_TRUE(publisher->PublishNow().ok());
   const auto before = publisher->current();
@@ -163,11 +163,24 @@ TEST_F(Publisher, KeepsTheLastListWhenSignerStoreOrDiskFail) {
   store_.SetFault(FakeCertificateStore::Fault::kFails);
   expect_kept();
   store_.SetFault(FakeCertificateStore::Fault::kNone);
-  std::filesystem::create_directory(directory_ / "ca.crl.new");
+  documents_.SetFault(fakes::FakeDocuments::Fault::kFails);
   expect_kept();
-  std::filesystem::remove(directory_ / "ca.crl.new");
+  documents_.SetFault(fakes::FakeDocuments::Fault::kNone);
   EXPECT_TRUE(publisher->PublishNow().ok());
   EXPECT_NE(publisher->current(), before);
+}
+
+TEST_F(Publisher, ServesAFreshListThoughTheDiskFails) {
+  const auto publisher = Make();
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  const Bytes before = fakes::ReadWholeFile(file_);
+  std::filesystem::create_directory(directory_ / "ca.crl.new");
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  EXPECT_EQ(publisher->current()->summary.number, 2u);
+  EXPECT_EQ(fakes::ReadWholeFile(file_), before);
+  std::filesystem::remove(directory_ / "ca.crl.new");
+  ASSERT_TRUE(publisher->PublishNow().ok());
+  EXPECT_EQ(fakes::ReadWholeFile(file_), publisher->current()->der);
 }
 
 TEST_F(Publisher, ReplacesTheLeftoversOfACrash) {

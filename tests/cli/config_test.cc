@@ -79,6 +79,18 @@ TEST_F(ConfigTest, ReadsWhatAgentsCertificatesAre) {
             At(2) + "agents-profile: '../x' is not the name of a profile");
 }
 
+TEST_F(ConfigTest, ReadsTheRolesOfTheNode) {
+  EXPECT_EQ(Read("")->serving.roles, Roles());
+  EXPECT_EQ(Read("role = ocsp\n")->serving.roles.ToString(), "ocsp");
+  EXPECT_EQ(Read("role = ocsp\n", {"--role", "admin,acme"})->serving.roles.ToString(),
+            "acme,admin");
+  EXPECT_EQ(Fault("role = acme,ca\n"), At(2) + "role: 'ca' is not a role: acme, ocsp or admin");
+  EXPECT_EQ(Fault("", {"--role", "acme,acme"}), "--role: 'acme' is there twice");
+  EXPECT_NE(Fault("", {"--role", ""}).find("a role is missing"), std::string::npos);
+  EXPECT_NE(Fault("role = admin\nadmin-listen = none\n").find("role"), std::string::npos);
+  EXPECT_TRUE(Read("role = acme,admin\nadmin-listen = none\n").ok());
+}
+
 TEST_F(ConfigTest, ReadsTheKeyTable) {
   const auto config =
       Read("signer-key = issuing certificate,crl pkcs11:token=t;object=issuing ca/issuing.pem\n");

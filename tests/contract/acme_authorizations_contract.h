@@ -94,7 +94,7 @@ TEST_P(AcmeStore, ADeactivatedAuthorizationStaysSo) {
   EXPECT_EQ(acme::StatusOf(store().FindAuthorization(id).value(), now()),
             AuthorizationStatus::kDeactivated);
   EXPECT_EQ(StatusOfOrder(view.order.id), OrderStatus::kInvalid);
-  EXPECT_TRUE(store().ListProcessingChallenges()->empty());
+  EXPECT_TRUE(ProcessingChallenges().empty());
 }
 
 TEST_P(AcmeStore, DeactivateAuthorizationRefusesWhatIsInvalidOrExpired) {
@@ -109,18 +109,20 @@ TEST_P(AcmeStore, DeactivateAuthorizationRefusesWhatIsInvalidOrExpired) {
   EXPECT_FAILS(Code::kNotFound, store().DeactivateAuthorization("nothing", now()));
 }
 
-TEST_P(AcmeStore, ListProcessingChallengesGivesWhatARestartNeeds) {
+TEST_P(AcmeStore, ClaimChallengesGivesWhatARestartNeeds) {
   const acme::Account account = Register();
   (void)Place(account.id);
   (void)PlaceReady(account.id);
   const acme::AuthorizationId id = Place(account.id).authorizations[0].id;
   ASSERT_OK(store().BeginChallenge(id, ChallengeType::kHttp01, {}, now()));
-  const auto pending = store().ListProcessingChallenges();
-  ASSERT_OK(pending);
-  ASSERT_EQ(pending->size(), 1U);
-  EXPECT_EQ(pending->front().authorization.id, id);
-  EXPECT_EQ(pending->front().authorization.attempt->type, ChallengeType::kHttp01);
-  EXPECT_EQ(pending->front().thumbprint, account.thumbprint);
+  const auto pending = ProcessingChallenges();
+  ASSERT_EQ(pending.size(), 1U);
+  EXPECT_EQ(pending.front().authorization.id, id);
+  EXPECT_EQ(pending.front().authorization.attempt->type, ChallengeType::kHttp01);
+  EXPECT_EQ(pending.front().thumbprint, account.thumbprint);
+  const auto dead = store().ClaimChallenges(ca::WorkScope::kDead, 10);
+  ASSERT_OK(dead);
+  EXPECT_TRUE(dead->empty()) << "this process is not dead";
 }
 
 TEST_P(AcmeStore, HoldsAuthorizationsCountsOnlyValidOnesOfTheAccount) {
@@ -329,7 +331,7 @@ TEST_P(DurableAcmeStore, WhatWasStoredIsThereAfterReopening) {
   ExpectSame(store().FindAccount(account.id).value(), account);
   EXPECT_EQ(StatusOfOrder(processing.order.id), OrderStatus::kProcessing);
   ExpectSame(*store().FindOrder(failed.order.id)->order.error, OddError());
-  EXPECT_EQ(store().ListProcessingOrders()->size(), 1U);
+  EXPECT_EQ(ProcessingOrders().size(), 1U);
 }
 
 }  // namespace agentca::contract

@@ -58,6 +58,13 @@ class AcmeStore : public BackendTest {
   Status Complete(const acme::OrderId& id, const ca::Certificate& certificate) {
     return store().CompleteOrder(id, certificate, issuer_.issuer->id(), {});
   }
+  // Of this process and dead ones; they are this process's then.
+  std::vector<acme::OrderId> ProcessingOrders() {
+    return store().ClaimOrders(ca::WorkScope::kOwnAndDead, now(), 10).value();
+  }
+  std::vector<acme::PendingValidation> ProcessingChallenges() {
+    return store().ClaimChallenges(ca::WorkScope::kOwnAndDead, 10).value();
+  }
   // Nothing when the serial was never recorded.
   std::optional<ca::SerialState> StateOf(const ca::Serial& serial) {
     const auto status = backend_->certificates().StatusOf(issuer_.issuer->id(), serial);
@@ -354,7 +361,7 @@ TEST_P(AcmeStore, Invariant5_AFinalizingOrderDoesNotExpire) {
   EXPECT_EQ(StatusOfOrder(view.order.id, late), OrderStatus::kValid);
 }
 
-TEST_P(AcmeStore, ListProcessingOrdersNamesExactlyThose) {
+TEST_P(AcmeStore, ClaimOrdersNamesThoseThatAreProcessing) {
   const acme::Account account = Register();
   (void)PlaceReady(account.id);
   const auto settled = PlaceProcessing(account.id);
@@ -362,7 +369,10 @@ TEST_P(AcmeStore, ListProcessingOrdersNamesExactlyThose) {
   const auto failed = PlaceProcessing(account.id);
   ASSERT_OK(store().FinishOrder(failed.order.id, Error{Code::kInternal, "x"}));
   const auto left = PlaceProcessing(account.id);
-  EXPECT_EQ(store().ListProcessingOrders().value(), std::vector<acme::OrderId>{left.order.id});
+  EXPECT_EQ(ProcessingOrders(), std::vector<acme::OrderId>{left.order.id});
+  const auto dead = store().ClaimOrders(ca::WorkScope::kDead, now(), 10);
+  ASSERT_OK(dead);
+  EXPECT_TRUE(dead->empty()) << "this process is not dead";
 }
 
 TEST_P(AcmeStore, CheckHealthSaysWell) { EXPECT_OK(store().CheckHealth()); }

@@ -152,7 +152,7 @@ TEST_P(ApprovalStore, AnOrderThatAsksIsProcessingUntilItIsFinished) {
   EXPECT_EQ(granted->decided_at, now() + Seconds(9));
   EXPECT_EQ(granted->csr, waiting->csr);
   EXPECT_EQ(StatusOfOrder(id), OrderStatus::kProcessing);
-  EXPECT_EQ(store().ListProcessingOrders().value(), std::vector<acme::OrderId>{id});
+  EXPECT_EQ(ProcessingOrders(), std::vector<acme::OrderId>{id});
   ASSERT_OK(store().FinishOrder(id, make_.NewSerial()));
   EXPECT_EQ(StatusOfOrder(id), OrderStatus::kValid);
   EXPECT_TRUE(store().FindOrder(id)->order.approval);

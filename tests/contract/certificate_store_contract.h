@@ -203,19 +203,21 @@ TEST_P(CertificateStore, AbandonRefusesWhatWasIssued) {
   EXPECT_FALSE(store().StatusOf(issuer_id(), issued.serial)->revocation);
 }
 
-TEST_P(CertificateStore, ListIntentsNamesThoseBeforeOldestFirst) {
+TEST_P(CertificateStore, ListIntentsNamesThemOldestFirst) {
   const ca::Serial first = Intend("a.example");
   (void)Issue({"b.example"});
   const ca::Serial abandoned = Intend("c.example");
   ASSERT_OK(store().Abandon(issuer_id(), abandoned, now()));
   const ca::Serial second = Intend("d.example");
-  const ca::Ticket later = Prepare({"e.example"});
-  ASSERT_OK(store().RecordIntent(later, now() + Seconds(10)));
-  const auto intents = store().ListIntents(now() + Seconds(10));
+  const auto intents = store().ListIntents(ca::WorkScope::kOwnAndDead, 10);
   ASSERT_OK(intents);
   ASSERT_EQ(intents->size(), 2U);
   EXPECT_EQ((*intents)[0].serial, first);
   EXPECT_EQ((*intents)[1].serial, second);
+  EXPECT_EQ(store().ListIntents(ca::WorkScope::kOwnAndDead, 1)->size(), 1U);
+  const auto dead = store().ListIntents(ca::WorkScope::kDead, 10);
+  ASSERT_OK(dead);
+  EXPECT_TRUE(dead->empty()) << "this process is not dead";
 }
 
 TEST_P(CertificateStore, RevokeActsOnceOnAnIssuedCertificate) {
@@ -373,7 +375,7 @@ TEST_P(DurableCertificateStore, WhatWasStoredIsThereAfterReopening) {
   Reopen();
   EXPECT_EQ(store().FindByReference("order-1")->der, issued.certificate.der);
   EXPECT_TRUE(store().StatusOf(issuer_id(), issued.serial)->revocation);
-  EXPECT_EQ(store().ListIntents(now() + Seconds(1))->front().serial, intent);
+  EXPECT_EQ(store().ListIntents(ca::WorkScope::kDead, 10)->front().serial, intent);
   EXPECT_EQ(store().LastRevocationSequence().value(), 1);
 }
 

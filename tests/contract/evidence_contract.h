@@ -338,9 +338,9 @@ TEST_P(EvidenceStore, APayloadIsKeptWhileItsAttemptIsProcessing) {
                 ->authorization.attempt->payload,
             payload);
   ASSERT_OK(store().RecordRetry(mine, OddError()));
-  const auto pending = store().ListProcessingChallenges();
-  ASSERT_EQ(pending->size(), 1U);
-  EXPECT_EQ(pending->front().authorization.attempt->payload, payload);
+  const auto pending = ProcessingChallenges();
+  ASSERT_EQ(pending.size(), 1U);
+  EXPECT_EQ(pending.front().authorization.attempt->payload, payload);
   ASSERT_OK(store().FinishChallenge(mine, OddError(), now()));
   EXPECT_EQ(store().FindAuthorization(mine)->attempt->payload, "");
 

@@ -235,8 +235,7 @@ TEST_P(DurableGrantStore, WhatWasProvenIsThereAfterReopening) {
   EXPECT_EQ(store().FindGrant(grant.key_id)->mac_key, grant.mac_key);
   ExpectSame(*store().FindByDropKey(mine.identifier, *mine.drop_key)->authorization.attestation,
              dropped);
-  EXPECT_EQ(store().ListProcessingChallenges()->front().authorization.attempt->payload,
-            mine.attempt->payload);
+  EXPECT_EQ(ProcessingChallenges().front().authorization.attempt->payload, mine.attempt->payload);
   EXPECT_FAILS(Code::kBadAttestation, store().RecordDrop(PlaceFor(account_).id, dropped, now()));
   EXPECT_EQ(store().ListApprovals(false, "", 10)->front().order, waiting);
   EXPECT_TRUE(store().FindOrder(waiting)->order.approval);

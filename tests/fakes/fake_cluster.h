@@ -48,6 +48,7 @@ class FakeLeases final : public ca::Leases {
   void SetAway(bool away) { away_ = away; }
   int beats() const { return beats_; }
   int farewells() const { return farewells_; }
+  int asked() const { return asked_; }  // for duties
 
   Status Enter(std::chrono::milliseconds life) override { return Beat(life); }
   Status Beat(std::chrono::milliseconds) override {
@@ -60,7 +61,9 @@ class FakeLeases final : public ca::Leases {
   }
   Result<bool> Hold(std::string_view duty, std::chrono::milliseconds) override {
     AGENTCA_TRY(Reach());
-    return book_.Take(std::string(duty), process_);
+    const bool taken = book_.Take(std::string(duty), process_);
+    ++asked_;
+    return taken;
   }
   Status Release(std::string_view duty) override {
     AGENTCA_TRY(Reach());
@@ -76,7 +79,7 @@ class FakeLeases final : public ca::Leases {
   LeaseBook& book_;
   const std::string process_;
   std::atomic<bool> away_{false};
-  std::atomic<int> beats_{0}, farewells_{0};
+  std::atomic<int> beats_{0}, farewells_{0}, asked_{0};
 };
 
 class FakeDocuments final : public ca::SharedDocuments {

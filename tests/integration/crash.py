@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from acme_client import AcmeError, Client, make_csr
 from relying_parties import ocsp_status
-from servers import Solver, fetch, wait_for
+from servers import SETTLE_DEADLINE, Solver, fetch, wait_for
 
 # What a client sees of a server that was killed under it, or that lost its signer.
 INTERRUPTED = (OSError, http.client.HTTPException, AcmeError, AssertionError, TimeoutError)
@@ -188,8 +188,8 @@ def check_revocations(server, workers, known):
     issuing = x509.load_pem_x509_certificate((server.directory / "ca/issuing.pem").read_bytes())
     wanted = revoked | {serial for serial, record in known.items()
                         if record["state"] == ABANDONED and record["reference"]}
-    wait_for(lambda: wanted <= {entry.serial_number for entry in published_crl(server, issuing)}, 5,
-             "the CRL lists every revoked and abandoned serial")
+    wait_for(lambda: wanted <= {entry.serial_number for entry in published_crl(server, issuing)},
+             SETTLE_DEADLINE, "the CRL lists every revoked and abandoned serial")
     for worker in workers:
         for serial, der in worker.certificates.items():
             status = ocsp_status(server, x509.load_der_x509_certificate(der), issuing)

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Sanitised binaries and busy machines are slow to start; a hang still ends.
 START_DEADLINE = float(os.environ.get("AGENTCA_START_DEADLINE", "60"))
+# For what a server does by itself soon after. How soon is for tests that have the machine alone.
+SETTLE_DEADLINE = 30
 
 _given = set()
 

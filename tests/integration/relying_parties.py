@@ -6,7 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
-from servers import fetch, wait_for
+from servers import SETTLE_DEADLINE, fetch, wait_for
 
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
 
@@ -80,7 +80,8 @@ class Evidence:
         self.root = x509.load_pem_x509_certificate(get(f"{server.http_url}/root.pem"))
         answer = client.revoke(self.issued["revoked"].certificate, 1)
         assert answer.status == 200, answer
-        wait_for(lambda: on_crl(self.issued["revoked"].certificate), 5, "the CRL lists it")
+        wait_for(lambda: on_crl(self.issued["revoked"].certificate), SETTLE_DEADLINE,
+                 "the CRL lists it")
         self._write("root.pem", self.root.public_bytes(PEM))
         self._write("issuing.pem", self.issuing.public_bytes(PEM))
         self._write("anchors.pem", self.issuing.public_bytes(PEM) + self.root.public_bytes(PEM))

@@ -15,15 +15,19 @@ import urllib.request
 from pathlib import Path
 
 from acme_client import b64
-from processes import ROOT, START_DEADLINE, Program, accepts, free_port, wait_for  # noqa: F401
+from processes import (  # noqa: F401
+    ROOT, SETTLE_DEADLINE, START_DEADLINE, Program, accepts, free_port, wait_for)
 
 HERE = Path(__file__).resolve().parent
 
 
-def fetch(url, data=None, headers=None, ca_file=None, timeout=10):
-    """(status, headers, body) of a plain request; no redirect, no exception for a status."""
+def fetch(url, data=None, headers=None, ca_file=None, timeout=10, identity=None):
+    """(status, headers, body) of a plain request; no redirect, no exception for a status.
+    `identity`: (certificate file, key file) of a TLS client."""
     request = urllib.request.Request(url, data=data, headers=headers or {})
     context = ssl.create_default_context(cafile=ca_file) if url.startswith("https:") else None
+    if identity:
+        context.load_cert_chain(*identity)
     try:
         with urllib.request.urlopen(request, timeout=timeout, context=context) as reply:
             return reply.status, reply.headers, reply.read()
@@ -100,6 +104,8 @@ def dns01_value(key_authorization):
 class AgentCa:
     """An initialised CA directory and, between start() and stop(), its server."""
 
+    roles = ("acme", "ocsp", "admin")  # of the next start
+
     def __init__(self, directory, challenges, init=(), serve=(), binary=None):
         self.binary = str(binary or os.environ["AGENTCA_BIN"])
         self.directory = Path(directory)
@@ -158,7 +164,8 @@ class AgentCa:
                 "--http01-port", self.challenges.http_port,
                 "--tls-alpn01-port", self.challenges.tls_port,
                 "--validation-allow", "127.0.0.0/8",
-                "--new-accounts-per-hour", "0", *self.serve_arguments]
+                "--new-accounts-per-hour", "0", "--role", ",".join(self.roles),
+                *self.serve_arguments]
 
     def start(self, wrapper=()):
         self.program = Program([*wrapper, *self.serve_command()], self.log)
@@ -171,10 +178,18 @@ class AgentCa:
             raise AssertionError(f"agentca serve: {error} (exit {code})\n{self.program.tail()}")
         return self
 
+    def health(self, path):
+        """(status, headers, body) as a load balancer gets it, on the listener of the first role."""
+        role = next(role for role in ("ocsp", "acme", "admin") if role in self.roles)
+        url = {"ocsp": self.http_url, "acme": self.acme_url, "admin": self.admin_url}[role]
+        admin = self.directory / "admin/admin.pem", self.directory / "admin/admin.key"
+        return fetch(url + path, timeout=5, ca_file=str(self.root_file),
+                     identity=admin if role == "admin" else None)
+
     def readyz(self):
         """Status of /readyz; 0 while nobody answers."""
         try:
-            return fetch(f"{self.http_url}/readyz", timeout=5)[0]
+            return self.health("/readyz")[0]
         except OSError:
             return 0
 

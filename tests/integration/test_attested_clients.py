@@ -13,7 +13,7 @@ import attested_clients
 from acme_client import Client, b64, make_csr
 from agents import World, dns_name, spiffe_id
 from relying_parties import ocsp_status
-from servers import ROOT, dns01_value, wait_for
+from servers import ROOT, SETTLE_DEADLINE, dns01_value, wait_for
 
 pytestmark = [pytest.mark.needs_agentca, pytest.mark.long]
 
@@ -214,7 +214,8 @@ def test_suspension_makes_renewal_fail_and_revokes(world, make):
     client = make(attested_clients.Certbot, world.attest_conf({"sub": agent}, name="susp.conf"))
     certificate = read(client.obtain([name]))
     world.ca.cli("agent", "suspend", agent, "--reason", "a test")
-    wait_for(lambda: ocsp_status(world.ca, certificate) == "revoked", 5, "OCSP says revoked")
+    wait_for(lambda: ocsp_status(world.ca, certificate) == "revoked", SETTLE_DEADLINE,
+             "OCSP says revoked")
     with pytest.raises(AssertionError) as refused:
         client.renew()
     assert "suspended" in str(refused.value)

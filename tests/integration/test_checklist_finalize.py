@@ -10,7 +10,7 @@ from checklist import assert_problem
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from servers import fetch, wait_for
+from servers import SETTLE_DEADLINE, fetch, wait_for
 
 
 def ready_order(client, *names):
@@ -304,7 +304,7 @@ def test_69_unset_reason_is_omitted_from_crl_and_ocsp(client, agentca, tmp_path,
         crl = x509.load_der_x509_crl(fetch(f"{agentca.http_url}/{path}")[2])
         return crl.get_revoked_certificate_by_serial_number(issued.serial)
 
-    found = wait_for(entry, 10, "serial in the CRL")
+    found = wait_for(entry, SETTLE_DEADLINE, "serial in the CRL")
     assert any(e.oid == x509.CRLReason.oid for e in found.extensions) == bool(reason)
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from acme_client import AcmeError, make_csr
 from crash import INTERRUPTED, Worker, check
-from servers import AgentCa, Program, wait_for
+from servers import SETTLE_DEADLINE, AgentCa, Program, wait_for
 
 pytestmark = [pytest.mark.needs_agentca, pytest.mark.long]
 
@@ -69,7 +69,7 @@ def kill_serve(victim, workers):
         worker.go.clear()
     victim.program.kill()
     if signer is not None:
-        wait_for(lambda: gone(signer), 10, "the orphaned signer ends")
+        wait_for(lambda: gone(signer), SETTLE_DEADLINE, "the orphaned signer ends")
     victim.start()
     for worker in workers:
         worker.go.set()
@@ -163,7 +163,7 @@ def test_kill_at_each_step_of_one_issuance(victim, challenges, tmp_path, target,
             pass
         tracer.kill()
         if not through:  # a finalize may also get through: serve asks the next signer
-            wait_for(lambda: gone(pid), 10, f"{target} is killed")
+            wait_for(lambda: gone(pid), SETTLE_DEADLINE, f"{target} is killed")
         if not gone(pid):
             break
         killed += 1

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from acme_client import AcmeError, Client, make_csr
 from crash import chained_lines
 from relying_parties import crl_of, issuer_of, ocsp_response, ocsp_status, on_crl
-from servers import AgentCa, Solver, accepts, fetch, free_port, wait_for
+from servers import SETTLE_DEADLINE, AgentCa, Solver, accepts, fetch, free_port, wait_for
 
 pytestmark = pytest.mark.needs_agentca
 
@@ -109,7 +109,7 @@ def test_other_key_types_serve_as_well(tmp_path, challenges, key_type, kind):
         assert isinstance(issuing.public_key(), kind)
         assert ocsp_status(server, issued.certificate) == "good"
         assert client.revoke(issued.certificate).status == 200
-        wait_for(lambda: on_crl(issued.certificate), 5, "the CRL lists it")
+        wait_for(lambda: on_crl(issued.certificate), SETTLE_DEADLINE, "the CRL lists it")
         client.close()
     finally:
         server.stop()
@@ -150,7 +150,7 @@ BAD_OPTIONS = [
 
 @pytest.mark.parametrize("options, word", BAD_OPTIONS, ids=[" ".join(o) for o, _ in BAD_OPTIONS])
 def test_a_bad_option_is_named_and_refused(cold, options, word):
-    done = cold.run("serve", "--dir", cold.directory, *options, timeout=30)
+    done = cold.run("serve", "--dir", cold.directory, *options)
     assert done.returncode != 0
     assert word in done.stderr
 
@@ -220,8 +220,8 @@ def test_operator_lists_shows_and_revokes_while_serving(own_agentca, challenges)
 
     own_agentca.cli("cert", "revoke", row["serial"], "--reason", "keyCompromise")
     acknowledged = time.monotonic()
-    wait_for(lambda: ocsp_status(own_agentca, certificate) == "revoked" and on_crl(certificate), 5,
-             "OCSP and CRL say so")
+    wait_for(lambda: ocsp_status(own_agentca, certificate) == "revoked" and on_crl(certificate),
+             SETTLE_DEADLINE, "OCSP and CRL say so")
     assert time.monotonic() - acknowledged < 1.5, "within a second, and the look itself"
     response = ocsp_response(own_agentca, certificate)
     assert response.revocation_reason is x509.ReasonFlags.key_compromise
@@ -246,7 +246,7 @@ def test_operator_revokes_while_nobody_serves(own_agentca, challenges):
     own_agentca.cli("cert", "revoke", f"{issued.serial:026x}")
     own_agentca.start()
     assert ocsp_status(own_agentca, issued.certificate) == "revoked"
-    wait_for(lambda: on_crl(issued.certificate), 5, "the CRL lists it")
+    wait_for(lambda: on_crl(issued.certificate), SETTLE_DEADLINE, "the CRL lists it")
 
 
 @pytest.mark.alone
@@ -258,7 +258,7 @@ def test_revocation_over_acme_is_served_within_a_second(client, agentca):
     assert client.revoke(issued.certificate, 4).status == 200
     acknowledged = time.monotonic()
     wait_for(lambda: ocsp_status(agentca, issued.certificate) == "revoked" and
-             on_crl(issued.certificate), 5, "OCSP and CRL say so")
+             on_crl(issued.certificate), SETTLE_DEADLINE, "OCSP and CRL say so")
     assert time.monotonic() - acknowledged < 1.5
     assert crl_of(issued.certificate).extensions.get_extension_for_class(
         x509.CRLNumber).value.crl_number > number
@@ -310,8 +310,8 @@ def test_sighup_reloads_the_tls_certificate(own_agentca):
                                           serialization.NoEncryption()))
     chain.write_bytes(issued.chain_pem)
     own_agentca.program.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: served_certificate(own_agentca).serial_number == issued.serial, 10,
-             "the new certificate is served")
+    wait_for(lambda: served_certificate(own_agentca).serial_number == issued.serial,
+             SETTLE_DEADLINE, "the new certificate is served")
     assert first.serial_number != issued.serial
     assert kept.get(kept.directory_url).status == 200
     kept.close()
@@ -326,7 +326,8 @@ def test_sighup_with_a_broken_certificate_keeps_the_old_one(own_agentca):
     size = own_agentca.log.stat().st_size
     own_agentca.program.process.send_signal(signal.SIGHUP)
     wait_for(lambda: b"TLS" in own_agentca.log.read_bytes()[size:] or
-             b"tls" in own_agentca.log.read_bytes()[size:], 10, "the log tells of it")
+             b"tls" in own_agentca.log.read_bytes()[size:], SETTLE_DEADLINE,
+             "the log tells of it")
     assert own_agentca.program.running()
     assert served_certificate(own_agentca).serial_number == first.serial_number
     chain.write_bytes(good)
@@ -348,7 +349,8 @@ def test_sigterm_drains(own_agentca, challenges):
             # Half a request is there before the signal, the rest comes after it.
             assert fetch(f"{own_agentca.http_url}/healthz")[0] == 200
             own_agentca.program.process.send_signal(signal.SIGTERM)
-            wait_for(lambda: not accepts(own_agentca.acme_port), 10, "it stops accepting")
+            wait_for(lambda: not accepts(own_agentca.acme_port), SETTLE_DEADLINE,
+                     "it stops accepting")
             stream.sendall(body[50:])
             answer = b""
             while chunk := stream.recv(65536):
@@ -356,7 +358,7 @@ def test_sigterm_drains(own_agentca, challenges):
     assert answer.startswith(b"HTTP/1.1 201"), answer
     assert b"connection: close" in answer.lower()
     assert own_agentca.program.process.wait(20) == 0
-    wait_for(lambda: not os.path.exists(f"/proc/{signer}"), 10, "the signer ends")
+    wait_for(lambda: not os.path.exists(f"/proc/{signer}"), SETTLE_DEADLINE, "the signer ends")
     client.close()
 
 

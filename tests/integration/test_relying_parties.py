@@ -15,7 +15,7 @@ from cryptography.x509 import ocsp
 
 from acme_client import Client
 from relying_parties import DER, Evidence, ocsp_response, urls_in
-from servers import ROOT, Program, Solver, accepts, fetch, free_port, wait_for
+from servers import ROOT, SETTLE_DEADLINE, Program, Solver, accepts, fetch, free_port, wait_for
 
 pytestmark = pytest.mark.needs_agentca
 BOTH = pytest.mark.parametrize("which", ["good", "revoked"])
@@ -239,7 +239,7 @@ def test_nginx_staples_our_ocsp_answer(evidence, nginx):
         done = curl(evidence, "good", port, "--cert-status")
         return "No OCSP response received" not in done.stderr and done
 
-    done = wait_for(stapled, 15, "nginx staples", pause=0.1)
+    done = wait_for(stapled, SETTLE_DEADLINE, "nginx staples", pause=0.1)
     assert done.stdout == "hello\n", done
 
 
@@ -247,7 +247,7 @@ def test_nginx_sees_that_its_own_certificate_is_revoked(evidence, nginx, tmp_pat
     port = nginx("revoked")
     curl(evidence, "revoked", port, "--cert-status")
     wait_for(lambda: 'certificate status "revoked" in the OCSP response' in
-             (tmp_path / "nginx.log").read_text(), 15, "nginx reads the answer")
+             (tmp_path / "nginx.log").read_text(), SETTLE_DEADLINE, "nginx reads the answer")
 
 
 # ---- Go and the JDK, where they are installed ---------------------------------------------------

@@ -22,7 +22,7 @@ TEST_F(Sqlite, ANewFileBelongsToItsOwnerAlone) {
   EXPECT_EQ(ModeOf(""), 0600U);
   EXPECT_EQ(ModeOf("-wal"), 0600U);
   EXPECT_EQ(ModeOf("-shm"), 0600U);
-  EXPECT_EQ(backend->Describe(), "sqlite:" + file_.string() + ", schema 4");
+  EXPECT_EQ(backend->Describe(), "sqlite:" + file_.string() + ", schema 5");
 }
 
 TEST_F(Sqlite, OpenNamesWhatIsWrongWithAUri) {
