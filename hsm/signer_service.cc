@@ -164,7 +164,8 @@ Reply SignerService::SignWithKey(Key& key, ByteView message) {
                                      {{"key", key.name},
                                       {"purpose", ToString(use->purpose)},
                                       {"object", use->object},
-                                      {"sha256", ToHex(Sha256(message))}},
+                                      {"sha256", ToHex(Sha256(message))},
+                                      {"not_after", use->not_after ? ToRfc3339(*use->not_after) : ""}},
                                      SystemClock().Now());
   if (!logged.ok()) return Failure("key-usage log: " + logged.error().detail);
   auto signature = key.signer->Sign(message);
