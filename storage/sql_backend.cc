@@ -5,6 +5,7 @@
 #include "storage/sql_agents.h"
 #include "storage/sql_certificates.h"
 #include "storage/sql_cluster.h"
+#include "storage/sql_maintenance.h"
 
 namespace agentca::storage {
 namespace {
@@ -26,6 +27,7 @@ class SqlBackend final : public Backend {
   ca::AgentRegistry& agents() override { return agents_; }
   ca::Leases& leases() override { return leases_; }
   ca::SharedDocuments& documents() override { return documents_; }
+  Maintenance* maintenance() override { return &maintenance_; }
   std::string Describe() const override { return description_; }
 
  private:
@@ -37,6 +39,7 @@ class SqlBackend final : public Backend {
   SqlAgents agents_{*database_};
   SqlLeases leases_;
   SqlDocuments documents_{*database_};
+  SqlMaintenance maintenance_{*database_};
 };
 
 }  // namespace
