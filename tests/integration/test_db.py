@@ -115,7 +115,7 @@ def test_from_sqlite_to_postgres_and_back(own_agentca, challenges, new_schema, t
     known = again(server, challenges, client)
     renewed = known.obtain(["moved.db.test"])
     assert renewed.serial != issued.serial
-    assert known.fetch(issued.url).json["status"] == "valid"
+    assert known.fetch(issued.order_url).json["status"] == "valid"
     assert on_crl(server, gone.serial) is not None
     server.stop()
     sound(server)
