@@ -43,8 +43,8 @@ constexpr CommandInfo kCommands[] = {
     {kDbImport, "db import", "", "fill an empty database from such a file", Reads::kConf},
     {kDbReconcile, "db reconcile", "", "mend a database that came back from a back-up",
      Reads::kConf},
-    {kAttest, "attest", "[HOOK-ARGUMENT ...]",
-     "prove an agent to its CA; a hook for ACME clients", Reads::kOwnFile},
+    {kAttest, "attest", "[HOOK-ARGUMENT ...]", "prove an agent to its CA; a hook for ACME clients",
+     Reads::kOwnFile},
 };
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include "acme/cli/config.h"
 #include "acme/cli/files.h"
 #include "acme/cli/open_store.h"
-#include "acme/cli/published.h"
 #include "acme/cli/pruner.h"
+#include "acme/cli/published.h"
 #include "acme/json.h"
 #include "ca/base/log.h"
 
@@ -45,12 +45,15 @@ Result<int> RunDbMigrate(const Settings& settings) {
   if (before.found == 0) return Error{Code::kNotFound, "nothing of agentca's is in the database"};
   const bool dry_run = settings.Flag("dry-run");
   if (!dry_run)
-    AGENTCA_TRY(storage::Open(config.storage, storage::OpenMode::kExisting, {},
-                              storage::Pace::kPatient));
+    AGENTCA_TRY(
+        storage::Open(config.storage, storage::OpenMode::kExisting, {}, storage::Pace::kPatient));
   if (settings.Flag("json")) {
     acme::JsonWriter json;
-    json.BeginObject().Key("from").Int(before.found).Key("to").Int(
-        std::max(before.found, before.latest));
+    json.BeginObject()
+        .Key("from")
+        .Int(before.found)
+        .Key("to")
+        .Int(std::max(before.found, before.latest));
     json.Key("steps").BeginArray();
     for (const auto& step : before.steps) json.String(step);
     json.EndArray().Key("dry_run").Bool(dry_run).EndObject();
@@ -61,16 +64,15 @@ Result<int> RunDbMigrate(const Settings& settings) {
     std::cout << "The database has schema " << before.found << "; there is nothing to do.\n";
     return kExitSuccess;
   }
-  std::cout << (dry_run ? "Would bring" : "Brought") << " the database from schema "
-            << before.found << " to " << before.latest << ":\n";
+  std::cout << (dry_run ? "Would bring" : "Brought") << " the database from schema " << before.found
+            << " to " << before.latest << ":\n";
   for (const auto& step : before.steps) std::cout << "  " << step << "\n";
   return kExitSuccess;
 }
 
 Result<int> RunDbCheck(const Settings& settings) {
   AGENTCA_ASSIGN(const Config config, Config::Make(settings));
-  AGENTCA_ASSIGN(const OpenedStore store,
-                 OpenStore(config, storage::OpenMode::kExisting));
+  AGENTCA_ASSIGN(const OpenedStore store, OpenStore(config, storage::OpenMode::kExisting));
   const bool as_json = settings.Flag("json");
   size_t findings = 0;
   acme::JsonWriter json;
@@ -100,8 +102,7 @@ Result<int> RunDbCheck(const Settings& settings) {
 // SIGTERM ends it between or within two transactions: either way nothing is half done.
 Result<int> RunDbPrune(const Settings& settings) {
   AGENTCA_ASSIGN(const Config config, Config::Make(settings));
-  AGENTCA_ASSIGN(const OpenedStore store,
-                 OpenStore(config, storage::OpenMode::kExisting));
+  AGENTCA_ASSIGN(const OpenedStore store, OpenStore(config, storage::OpenMode::kExisting));
   const bool dry_run = settings.Flag("dry-run");
   const Time now = SystemClock().Now();
   acme::JsonWriter json;
@@ -109,8 +110,8 @@ Result<int> RunDbPrune(const Settings& settings) {
   for (const auto what : storage::kPrunables) {
     const auto before = PrunedBefore(what, config.retention, config.crl, now);
     if (!before) continue;
-    AGENTCA_ASSIGN(const size_t rows, Prune(*store.maintenance, what, *before, dry_run,
-                                            [] { return true; }));
+    AGENTCA_ASSIGN(const size_t rows,
+                   Prune(*store.maintenance, what, *before, dry_run, [] { return true; }));
     json.BeginObject()
         .Member("what", storage::ToString(what))
         .Key("rows")

@@ -92,12 +92,13 @@ Status Reconciliation::Recall(const storage::Recollection& lost) {
   if (parts_.audit == nullptr) return {};
   const ca::Revocation revocation =
       lost.revocation.value_or(ca::Revocation{parts_.now, ca::Reason::kUnspecified});
-  AGENTCA_TRY(parts_.audit->Append(need == Mending::kAdded ? "reconcile-abandon" : "reconcile-revoke",
-                                   {{"issuer", lost.issuer},
-                                    {"serial", lost.serial.ToString()},
-                                    {"reason", ca::ToString(revocation.reason)},
-                                    {"revoked_at", ToRfc3339(revocation.at)}},
-                                   parts_.now));
+  AGENTCA_TRY(
+      parts_.audit->Append(need == Mending::kAdded ? "reconcile-abandon" : "reconcile-revoke",
+                           {{"issuer", lost.issuer},
+                            {"serial", lost.serial.ToString()},
+                            {"reason", ca::ToString(revocation.reason)},
+                            {"revoked_at", ToRfc3339(revocation.at)}},
+                           parts_.now));
   AGENTCA_TRY(parts_.store.Recall(lost, parts_.now, false));
   return {};
 }
@@ -120,8 +121,7 @@ Status Reconciliation::MendBatch(std::vector<SignedSerial>& batch) {
                                        .not_after = use.not_after.value_or(EndOf(use.issuer)),
                                        .revocation = {}};
     const auto revoked = revocations_.find(use.serial);
-    if (revoked != revocations_.end())
-      recollection.revocation = revoked->second.entry.revocation;
+    if (revoked != revocations_.end()) recollection.revocation = revoked->second.entry.revocation;
     AGENTCA_TRY(Recall(recollection));
   }
   batch.clear();
@@ -151,11 +151,10 @@ Status Reconciliation::MendRest() {
     if (counter >= number) continue;
     mended_.numbers.push_back({issuer, counter, number});
     if (parts_.audit == nullptr) continue;
-    AGENTCA_TRY(parts_.audit->Append("reconcile-crl-number",
-                                     {{"issuer", issuer},
-                                      {"from", std::to_string(counter)},
-                                      {"to", std::to_string(number)}},
-                                     parts_.now));
+    AGENTCA_TRY(parts_.audit->Append(
+        "reconcile-crl-number",
+        {{"issuer", issuer}, {"from", std::to_string(counter)}, {"to", std::to_string(number)}},
+        parts_.now));
     AGENTCA_TRY(parts_.store.RaiseCrlNumber(issuer, number));
   }
   return {};
@@ -163,7 +162,8 @@ Status Reconciliation::MendRest() {
 
 // Those of this node, as far as they are there, and those that were named, which must be.
 Status VisitFiles(const Settings& settings, std::string_view option,
-                  const std::vector<fs::path>& own, const std::function<Status(const fs::path&)>& f) {
+                  const std::vector<fs::path>& own,
+                  const std::function<Status(const fs::path&)>& f) {
   for (const fs::path& file : own) {
     std::error_code error;
     if (fs::exists(file, error)) AGENTCA_TRY(f(file));
@@ -175,10 +175,10 @@ Status VisitFiles(const Settings& settings, std::string_view option,
 Status Reconcile(const Settings& settings, const Config& config, const Hierarchy& hierarchy,
                  Reconciliation& run) {
   const Directory& directory = config.directory;
-  AGENTCA_TRY(VisitFiles(settings, "crl",
-                         {directory.Crl(hierarchy.root.info.id),
-                          directory.Crl(hierarchy.issuing.info.id)},
-                         [&](const fs::path& file) { return run.AddList(file); }));
+  AGENTCA_TRY(
+      VisitFiles(settings, "crl",
+                 {directory.Crl(hierarchy.root.info.id), directory.Crl(hierarchy.issuing.info.id)},
+                 [&](const fs::path& file) { return run.AddList(file); }));
   AGENTCA_TRY(VisitFiles(settings, "audit-log",
                          {directory.AuditLog(), directory.OperatorAuditLog()},
                          [&](const fs::path& file) { return run.AddAuditLog(file); }));
@@ -235,8 +235,7 @@ Result<int> RunDbReconcile(const Settings& settings) {
     AGENTCA_ASSIGN(audit, ca::ChainedLog::Open(config.directory.OperatorAuditLog(),
                                                std::chrono::milliseconds(5000)));
   }
-  Reconciliation run(
-      {config, hierarchy, *store.maintenance, audit.get(), SystemClock().Now()});
+  Reconciliation run({config, hierarchy, *store.maintenance, audit.get(), SystemClock().Now()});
   const Status mended = Reconcile(settings, config, hierarchy, run);
   // Also what was done before it failed.
   if (settings.Flag("json"))

@@ -42,8 +42,8 @@ Result<int> RunDbExport(const Settings& settings) {
   AGENTCA_ASSIGN(const auto file, FileOf(settings, "out"));
   AGENTCA_ASSIGN(const auto out, LineWriter::Create(file));
   AGENTCA_ASSIGN(const OpenedStore store, OpenStore(config, storage::OpenMode::kExisting));
-  AGENTCA_ASSIGN(const auto digest, store.maintenance->Export(
-                                        [&](std::string_view line) { return out->Add(line); }));
+  AGENTCA_ASSIGN(const auto digest,
+                 store.maintenance->Export([&](std::string_view line) { return out->Add(line); }));
   AGENTCA_TRY(out->Finish());
   Print(digest, settings.Flag("json"));
   return kExitSuccess;

@@ -17,7 +17,8 @@ constexpr size_t kBlock = size_t{1} << 18;
 Result<std::unique_ptr<LineReader>> LineReader::Open(const std::filesystem::path& file,
                                                      size_t max_line) {
   FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid() && errno == ENOENT) return Error{Code::kNotFound, file.string() + " does not exist"};
+  if (!fd.valid() && errno == ENOENT)
+    return Error{Code::kNotFound, file.string() + " does not exist"};
   if (!fd.valid()) return FileError("cannot open", file);
   return std::unique_ptr<LineReader>(new LineReader(file, std::move(fd), max_line));
 }

@@ -75,9 +75,8 @@ Status Pruner::RunOnce() {
   for (const Prunable what : storage::kPrunables) {
     const auto before = PrunedBefore(what, retention_, crl_, now);
     if (!before) continue;
-    AGENTCA_ASSIGN(const size_t deleted,
-                   Prune(*backend_.maintenance(), what, *before, false,
-                         [this] { return !stopping_ && duty_.Hold(); }));
+    AGENTCA_ASSIGN(const size_t deleted, Prune(*backend_.maintenance(), what, *before, false,
+                                               [this] { return !stopping_ && duty_.Hold(); }));
     if (deleted > 0)
       Log(Level::kInfo, "pruned the store",
           {{"what", storage::ToString(what)}, {"rows", std::to_string(deleted)}});

@@ -59,7 +59,8 @@ Status VisitLines(LineReader& lines, const std::filesystem::path& file, const Re
     AGENTCA_ASSIGN(const auto line, lines.Next());
     if (!line) break;
     const auto document = acme::JsonDocument::Parse(*line, {.max_size = kMaxLogLine});
-    const auto found = document.ok() ? read(document->root()) : decltype(read(document->root()))(document.error());
+    const auto found =
+        document.ok() ? read(document->root()) : decltype(read(document->root()))(document.error());
     if (!found.ok())
       ++skipped;
     else if (*found)
@@ -77,8 +78,8 @@ Status VisitKeyUsage(const std::filesystem::path& file, const Hierarchy& hierarc
                      const std::function<Status(const SignedSerial&)>& visit) {
   AGENTCA_ASSIGN(const auto lines, LineReader::Open(file, kMaxLogLine));
   return VisitLines(
-      *lines, file,
-      [&](const acme::JsonValue& line) { return ReadKeyUse(line, hierarchy); }, visit);
+      *lines, file, [&](const acme::JsonValue& line) { return ReadKeyUse(line, hierarchy); },
+      visit);
 }
 
 Result<std::vector<SignedSerial>> LastKeyUsage(const std::filesystem::path& file,

@@ -40,7 +40,6 @@ struct RecalledList {
   ca::CrlSummary summary;
 };
 Result<RecalledList> VisitPublishedList(const std::filesystem::path& file,
-                                        const Hierarchy& hierarchy,
-                                        const RevocationVisitor& visit);
+                                        const Hierarchy& hierarchy, const RevocationVisitor& visit);
 
 }  // namespace agentca::cli

@@ -21,8 +21,7 @@ Status RefuseOldStore(const Config& config, const Hierarchy& hierarchy, storage:
   AGENTCA_ASSIGN(const auto lists, ReadPublished(config));
   for (const Published& list : lists) {
     AGENTCA_ASSIGN(const uint64_t counter, store->CrlNumberOf(list.issuer));
-    if (counter < list.summary.number)
-      return Old("the revocation list in " + list.file.string());
+    if (counter < list.summary.number) return Old("the revocation list in " + list.file.string());
   }
   const auto uses = LastKeyUsage(config.directory.KeyUsageLog(), hierarchy);
   if (!uses.ok()) return uses.error().code == Code::kNotFound ? Status() : Status(uses.error());

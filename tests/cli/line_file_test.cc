@@ -26,23 +26,27 @@ class LineFile : public testing::Test {
   const std::filesystem::path file_ = directory_ / "lines";
 };
 
-using Lines_ = std::vector<std::string>;
+using Texts = std::vector<std::string>;
 
 TEST_F(LineFile, ReadsLinesAndNoTornOne) {
   Write("one\n\nthree\ntorn");
   const auto reader = LineReader::Open(file_, 100).value();
-  EXPECT_EQ(Lines(*reader), (Lines_{"one", "", "three"}));
+  EXPECT_EQ(Lines(*reader), (Texts{"one", "", "three"}));
   ASSERT_TRUE(reader->Rewind().ok());
-  EXPECT_EQ(Lines(*reader), (Lines_{"one", "", "three"}));
+  EXPECT_EQ(Lines(*reader), (Texts{"one", "", "three"}));
 }
 
 TEST_F(LineFile, ReadsOnFromAnywhere) {
   Write("one\ntwo\nthree\n");
   const auto reader = LineReader::Open(file_, 100).value();
   EXPECT_EQ(reader->Size().value(), 14U);
-  for (const auto& [offset, lines] : std::vector<std::pair<uint64_t, Lines_>>{
-           {0, {"one", "two", "three"}}, {1, {"two", "three"}}, {4, {"two", "three"}},
-           {5, {"three"}}, {8, {"three"}}, {14, {}}}) {
+  for (const auto& [offset, lines] :
+       std::vector<std::pair<uint64_t, Texts>>{{0, {"one", "two", "three"}},
+                                                {1, {"two", "three"}},
+                                                {4, {"two", "three"}},
+                                                {5, {"three"}},
+                                                {8, {"three"}},
+                                                {14, {}}}) {
     ASSERT_TRUE(reader->SkipTo(offset).ok());
     EXPECT_EQ(Lines(*reader), lines) << offset;
   }
@@ -51,7 +55,7 @@ TEST_F(LineFile, ReadsOnFromAnywhere) {
 TEST_F(LineFile, ReadsLinesLongerThanItsBlocksUpToALimit) {
   const std::string large(700'000, 'x');
   Write("a\n" + large + "\nb\n");
-  EXPECT_EQ(Lines(*LineReader::Open(file_, 1 << 20).value()), (Lines_{"a", large, "b"}));
+  EXPECT_EQ(Lines(*LineReader::Open(file_, 1 << 20).value()), (Texts{"a", large, "b"}));
   const auto reader = LineReader::Open(file_, 1000).value();
   EXPECT_TRUE(reader->Next().ok());
   EXPECT_EQ(reader->Next().error().code, Code::kMalformed);
@@ -71,7 +75,7 @@ TEST_F(LineFile, IsWrittenAsAWholeForItsOwnerAlone) {
   struct stat found {};
   ASSERT_EQ(::stat(file_.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777U, 0600U);
-  EXPECT_EQ(Lines(*LineReader::Open(file_, 100).value()), (Lines_{"one"}));
+  EXPECT_EQ(Lines(*LineReader::Open(file_, 100).value()), (Texts{"one"}));
   EXPECT_EQ(LineWriter::Create(file_).error().code, Code::kConflict);
 }
 

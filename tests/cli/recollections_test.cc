@@ -41,14 +41,24 @@ TEST_F(Recollections, CertificatesAreReadFromTheKeyUsageLog) {
     const auto log = ca::ChainedLog::Open(file_).value();
     const auto use = [&](std::string_view key, std::string_view purpose, std::string_view object,
                          std::string_view not_after) {
-      ASSERT_TRUE(log->Append("key-use", {{"key", key}, {"purpose", purpose}, {"object", object},
-                                          {"sha256", "00"}, {"not_after", not_after}}, kNow).ok());
+      ASSERT_TRUE(log->Append("key-use",
+                              {{"key", key},
+                               {"purpose", purpose},
+                               {"object", object},
+                               {"sha256", "00"},
+                               {"not_after", not_after}},
+                              kNow)
+                      .ok());
     };
     use("issuing", "certificate", "0102", ToRfc3339(kNow + Seconds(5)));
     use("issuing", "crl", "05", "");
     use("root", "certificate", "0a", ToRfc3339(kNow));
-    ASSERT_TRUE(log->Append("key-use", {{"key", "issuing"}, {"purpose", "certificate"},
-                                        {"object", "77"}, {"sha256", "00"}}, kNow).ok());
+    ASSERT_TRUE(
+        log->Append(
+               "key-use",
+               {{"key", "issuing"}, {"purpose", "certificate"}, {"object", "77"}, {"sha256", "00"}},
+               kNow)
+            .ok());
     ASSERT_TRUE(log->Append("signer-started", {}, kNow).ok());
   }
   std::ofstream(file_, std::ios::app) << "not a line of ours\n{\"event\":\"key-use\",\"torn";
@@ -66,9 +76,13 @@ TEST_F(Recollections, CertificatesAreReadFromTheKeyUsageLog) {
 TEST_F(Recollections, RevocationsAreReadFromAnAuditLog) {
   {
     const auto log = ca::ChainedLog::Open(file_).value();
-    ASSERT_TRUE(log->Append("revoke", {{"issuer", "issuing-id"}, {"serial", "0102"},
-                                       {"reason", "superseded"}, {"requested_by", "operator"}},
-                            kNow).ok());
+    ASSERT_TRUE(log->Append("revoke",
+                            {{"issuer", "issuing-id"},
+                             {"serial", "0102"},
+                             {"reason", "superseded"},
+                             {"requested_by", "operator"}},
+                            kNow)
+                    .ok());
     ASSERT_TRUE(log->Append("issued", {{"serial", "0103"}}, kNow).ok());
   }
   std::vector<RecalledRevocation> found;

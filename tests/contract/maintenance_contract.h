@@ -145,7 +145,9 @@ TEST_P(StoreMaintenance, ACertificateStaysWhileItLastsAndWhileItsOrderDoes) {
   EXPECT_EQ(Prune(Prunable::kCertificates, certificate.not_after + Seconds(1), true), 1U);
   EXPECT_EQ(Prune(Prunable::kCertificates, certificate.not_after + Seconds(1)), 1U);
   EXPECT_FAILS(Code::kNotFound, certificates().StatusOf(issuer_id(), certificate.serial));
-  EXPECT_TRUE(certificates().List({.name = "a.example"})->empty());
+  ca::CertificateFilter by_name;
+  by_name.name = "a.example";
+  EXPECT_TRUE(certificates().List(by_name)->empty());
   EXPECT_EQ(Faults(), std::vector<std::string>());
 }
 
