@@ -59,7 +59,8 @@ using LineSink = std::function<Status(std::string_view line)>;
 class LineSource {
  public:
   virtual ~LineSource() = default;
-  virtual Result<std::optional<std::string_view>> Next() = 0;  // until the next call; nullopt: the end
+  // Good until the next call; nullopt: the end.
+  virtual Result<std::optional<std::string_view>> Next() = 0;
   virtual Status Rewind() = 0;
 };
 
@@ -67,8 +68,8 @@ class LineSource {
 struct Recollection {
   ca::IssuerId issuer;
   ca::Serial serial;
-  Time signed_at{};   // as far as known
-  Time not_after{};   // the issuer's when it is not known
+  Time signed_at{};  // as far as known
+  Time not_after{};  // the issuer's when it is not known
   std::optional<ca::Revocation> revocation;
 };
 enum class Mending : uint8_t {
@@ -92,9 +93,9 @@ class Maintenance {
 
   // All that lasts, of one consistent state. Leases, spent nonces and the like stay behind.
   virtual Result<StoreDigest> Export(const LineSink& out) = 0;
-  // All or nothing, into a store that holds nothing (kConflict otherwise). The digests hold for what
-  // was read, and for what is in the store afterwards; kMalformed when a line is not as Export wrote
-  // it.
+  // All or nothing, into a store that holds nothing (kConflict otherwise). The digests hold for
+  // what was read, and for what is in the store afterwards; kMalformed when a line is not as Export
+  // wrote it.
   virtual Result<StoreDigest> Import(LineSource& in) = 0;
 
   // Those that no issuer of this store ever intended to sign.

@@ -23,9 +23,7 @@ Result<Kind> KindOf(std::string_view uri) {
                                      "postgresql://USER@HOST/DATABASE or memory:"};
 }
 
-std::filesystem::path FileOf(std::string_view uri) {
-  return {uri.substr(kSqliteScheme.size())};
-}
+std::filesystem::path FileOf(std::string_view uri) { return {uri.substr(kSqliteScheme.size())}; }
 
 PostgresOptions OptionsFor(Pace pace) {
   PostgresOptions options;

@@ -41,7 +41,8 @@ constexpr Rule kRules[] = {
      "SELECT g.key_id FROM acme_grant g WHERE NOT EXISTS "
      "(SELECT 1 FROM attestation a WHERE a.reference = g.key_id) ORDER BY g.key_id"},
     {"agent", "a status that is out of range",
-     "SELECT tenant || '/' || name FROM agent WHERE status < 0 OR status > 2 ORDER BY tenant, name"},
+     "SELECT tenant || '/' || name FROM agent WHERE status < 0 OR status > 2 ORDER BY tenant, "
+     "name"},
 };
 
 Status Apply(Connection& connection, const Rule& rule, const Bytes& wiped,
@@ -61,8 +62,9 @@ Status Apply(Connection& connection, const Rule& rule, const Bytes& wiped,
 Status SqlMaintenance::Check(const std::function<void(const Finding&)>& found) {
   constexpr size_t kMacKeySize = 32;
   const Bytes wiped(kMacKeySize);
-  AGENTCA_TRY(database_.CheckStorage(
-      [&](const std::string& words) { found({"", "", "the database: " + words}); }));
+  AGENTCA_TRY(database_.CheckStorage([&](const std::string& words) {
+    found({"", "", "the database: " + words});
+  }));
   return database_.ReadSnapshot([&](Connection& connection) -> Status {
     AGENTCA_TRY(CheckCertificates(connection, found));
     AGENTCA_TRY(CheckRevocations(connection, found));

@@ -17,7 +17,8 @@ constexpr const char* kStatuses =
 constexpr const char* kName = "SELECT 1 FROM certificate_name WHERE name = ? AND body = ?";
 constexpr const char* kLostBodies =
     "SELECT b.id FROM certificate_body b WHERE NOT EXISTS "
-    "(SELECT 1 FROM certificate_status s WHERE s.serial = b.serial AND s.body = b.id) ORDER BY b.id";
+    "(SELECT 1 FROM certificate_status s WHERE s.serial = b.serial AND s.body = b.id) ORDER BY "
+    "b.id";
 constexpr const char* kLostNames =
     "SELECT n.name, n.body FROM certificate_name n WHERE NOT EXISTS "
     "(SELECT 1 FROM certificate_body b WHERE b.id = n.body) ORDER BY n.name, n.body";
@@ -122,7 +123,8 @@ Result<bool> CheckPage(Connection& connection, Bytes& after, const FoundFault& f
   for (const Names& each : listed)
     for (const std::string& name : each.names) {
       AGENTCA_ASSIGN(const bool there, Query(connection, kName, name, each.body).Next());
-      if (!there) found({"certificate_name", each.serial, "it cannot be found by its name " + name});
+      if (!there)
+        found({"certificate_name", each.serial, "it cannot be found by its name " + name});
     }
   return true;
 }
@@ -163,7 +165,8 @@ Status CheckRevocations(Connection& connection, const FoundFault& found) {
     AGENTCA_ASSIGN(const bool any, events.Next());
     if (!any || !events.intact()) return Damaged("the revocations");
     const int64_t count = events.Int(0);
-    const bool whole = count == 0 || (events.Int(1) > 0 && events.Int(2) - events.Int(1) + 1 == count);
+    const bool whole =
+        count == 0 || (events.Int(1) > 0 && events.Int(2) - events.Int(1) + 1 == count);
     if (!whole) found({"revocation_event", "", "there are gaps between its sequence numbers"});
   }
   Query row(connection, kWithoutEvent, since);

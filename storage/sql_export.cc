@@ -33,10 +33,11 @@ std::string EndLine(std::string_view counted, int64_t count, const std::string& 
 
 Result<TableDigest> ExportTable(Connection& connection, const Table& table, const LineSink& out) {
   AGENTCA_TRY(out(TableLine(table.name)));
-  AGENTCA_ASSIGN(TableDigest digest, VisitRows(connection, table, [&](std::string_view line) -> Status {
-    if (line.size() <= kMaxExportLine) return out(line);
-    return Error{Code::kInternal, "a row of " + table.name + " is too large to be exported"};
-  }));
+  AGENTCA_ASSIGN(
+      TableDigest digest, VisitRows(connection, table, [&](std::string_view line) -> Status {
+        if (line.size() <= kMaxExportLine) return out(line);
+        return Error{Code::kInternal, "a row of " + table.name + " is too large to be exported"};
+      }));
   AGENTCA_TRY(out(EndLine("rows", digest.rows, digest.sha256)));
   return digest;
 }

@@ -50,8 +50,8 @@ class Reader {
 
 Status ReadHead(Reader& in) {
   const auto document = in.Object();
-  const auto format = document.ok() ? document->root().String("format")
-                                    : Result<std::string>(document.error());
+  const auto format =
+      document.ok() ? document->root().String("format") : Result<std::string>(document.error());
   if (!format.ok() || *format != kExportFormat)
     return Error{Code::kMalformed, "it is no export of agentca's"};
   const auto version = document->root().OptionalInt("version");
@@ -59,11 +59,13 @@ Status ReadHead(Reader& in) {
   if (!version.ok() || !schema.ok() || !*version || !*schema) return Bad("is damaged");
   const int64_t ours = SqliteMigrations().back().version;
   if (**version > kExportVersion || **schema > ours)
-    return Bad("has schema " + std::to_string(**schema) + ", but this program knows schemas up to " +
-               std::to_string(ours) + ": a newer version of agentca wrote it");
+    return Bad("has schema " + std::to_string(**schema) +
+               ", but this program knows schemas up to " + std::to_string(ours) +
+               ": a newer version of agentca wrote it");
   if (**version < kExportVersion || **schema < ours)
     return Bad("has schema " + std::to_string(**schema) + ", but this program writes schema " +
-               std::to_string(ours) + ": import it with the version that wrote it, which db migrate "
+               std::to_string(ours) +
+               ": import it with the version that wrote it, which db migrate "
                "follows");
   return {};
 }
@@ -92,8 +94,9 @@ Result<TableDigest> ReadTable(Connection& connection, const Table& table, Reader
 Status RequireEmpty(Connection& connection) {
   for (const Table& table : LastingTables()) {
     AGENTCA_ASSIGN(const bool any, Query(connection, table.any.c_str()).Next());
-    if (any) return Error{Code::kConflict, "the store holds rows of " + table.name +
-                                               "; an import needs an empty one"};
+    if (any)
+      return Error{Code::kConflict,
+                   "the store holds rows of " + table.name + "; an import needs an empty one"};
   }
   return {};
 }

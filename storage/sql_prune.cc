@@ -43,7 +43,8 @@ constexpr const char* kEvents =
 
 constexpr const char* kAttestations =
     "SELECT a.id, CASE WHEN EXISTS (SELECT 1 FROM acme_grant g WHERE g.key_id = a.reference) "
-    "THEN 0 ELSE 1 END, a.attestation FROM attestation a WHERE a.id > ?1 AND a.id < ?2 ORDER BY a.id LIMIT ?3";
+    "THEN 0 ELSE 1 END, a.attestation FROM attestation a WHERE a.id > ?1 AND a.id < ?2 ORDER BY "
+    "a.id LIMIT ?3";
 
 // One row of a page that may go.
 struct Candidate {
@@ -79,8 +80,7 @@ Result<Page> FindOrders(Connection& connection, const PruneCursor& from, Time be
       page.step.more = seen == kPage;
       if (!found) break;
       page.step.next = {row.Int(0), ToBytes(Octets(row.Text(1)))};
-      if (row.Flag(3))
-        settled.push_back({row.Int(0), page.step.next.key, FromLines(row.Text(2))});
+      if (row.Flag(3)) settled.push_back({row.Int(0), page.step.next.key, FromLines(row.Text(2))});
       if (!row.intact()) return Damaged("an order");
     }
   }
@@ -159,8 +159,7 @@ Status Delete(Connection& connection, Prunable what, const Candidate& row) {
     case Prunable::kOrders: {
       const std::string id = Words(row.key);
       for (const std::string& each : row.lines)
-        AGENTCA_TRY(
-            Query(connection, "DELETE FROM acme_authorization WHERE id = ?", each).Run());
+        AGENTCA_TRY(Query(connection, "DELETE FROM acme_authorization WHERE id = ?", each).Run());
       AGENTCA_TRY(Query(connection, "DELETE FROM acme_approval WHERE order_id = ?", id).Run());
       return Query(connection, "DELETE FROM acme_order WHERE id = ?", id).Run();
     }

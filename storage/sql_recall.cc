@@ -44,8 +44,8 @@ Status RevokeKnown(Connection& connection, const ca::Serial& serial, const Statu
                    const ca::Revocation& revocation) {
   if (revocation.reason == ca::Reason::kKeyCompromise)
     AGENTCA_TRY(CompromiseKeyOf(connection, row.body));
-  const auto state = row.status.state == ca::SerialState::kIntent ? ca::SerialState::kAbandoned
-                                                                  : row.status.state;
+  const auto state =
+      row.status.state == ca::SerialState::kIntent ? ca::SerialState::kAbandoned : row.status.state;
   return MarkRevoked(connection, serial, state, revocation.reason, revocation.at);
 }
 
@@ -55,9 +55,9 @@ Result<Mending> RecallWithin(Connection& connection, const Recollection& lost, T
   if (!row.ok()) {
     if (row.error().code != Code::kNotFound) return row.error();
     if (!dry_run)
-      AGENTCA_TRY(AddAbandoned(
-          connection, lost,
-          lost.revocation.value_or(ca::Revocation{now, ca::Reason::kUnspecified})));
+      AGENTCA_TRY(
+          AddAbandoned(connection, lost,
+                       lost.revocation.value_or(ca::Revocation{now, ca::Reason::kUnspecified})));
     return Mending::kAdded;
   }
   if (!lost.revocation || row->status.revocation) return Mending::kNone;

@@ -173,8 +173,7 @@ Result<TableDigest> VisitRows(Connection& connection, const Table& table,
   for (bool first = true;; first = false) {
     const char* sql = first ? table.first_page.c_str() : table.next_page.c_str();
     Query row(connection, sql);
-    for (const KeyValue& value : key)
-      std::visit([&](const auto& each) { row.Bind(each); }, value);
+    for (const KeyValue& value : key) std::visit([&](const auto& each) { row.Bind(each); }, value);
     bool any = false;
     for (;; any = true) {
       AGENTCA_ASSIGN(const bool found, row.Next());
@@ -199,7 +198,8 @@ TableDigest RowDigest::Finish() {
 }
 
 Status InsertRow(Connection& connection, const Table& table, std::string_view line) {
-  const auto document = acme::JsonDocument::Parse(line, {.max_size = kMaxExportLine, .max_depth = 1});
+  const auto document =
+      acme::JsonDocument::Parse(line, {.max_size = kMaxExportLine, .max_depth = 1});
   if (!document.ok() || !document->root().is_array()) return NotARow(table);
   const auto values = document->root().elements();
   if (values.size() != table.columns.size()) return NotARow(table);
@@ -208,7 +208,8 @@ Status InsertRow(Connection& connection, const Table& table, std::string_view li
     AGENTCA_TRY(BindValue(insert, table, table.columns[i], values[i]));
   const Status inserted = insert.Run();
   if (!inserted.ok() && inserted.error().code == Code::kConflict)
-    return Error{Code::kConflict, "a row of " + table.name + " does not go with the rows before it"};
+    return Error{Code::kConflict,
+                 "a row of " + table.name + " does not go with the rows before it"};
   return inserted;
 }
 

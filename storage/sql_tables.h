@@ -1,5 +1,5 @@
-// The tables that last, and their rows as lines of an export: a JSON array of the columns, octets as
-// base64url. A row has one such line, whatever database it is in.
+// The tables that last, and their rows as lines of an export: a JSON array of the columns, octets
+// as base64url. A row has one such line, whatever database it is in.
 #pragma once
 
 #include <functional>

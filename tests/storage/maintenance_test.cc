@@ -1,14 +1,8 @@
+#include <map>
 #include <set>
 
 #include "storage/sql_tables.h"
-#include "tests/contract/maintenance_contract.h"
 #include "tests/storage/sqlite_fixture.h"
-
-namespace agentca::contract {
-
-INSTANTIATE_TEST_SUITE_P(Backends, StoreMaintenance, testing::ValuesIn(DurableBackends()), NameOf);
-
-}  // namespace agentca::contract
 
 namespace agentca::storage {
 namespace {
