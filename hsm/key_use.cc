@@ -1,6 +1,7 @@
 #include "hsm/key_use.h"
 
 #include <algorithm>
+#include <ctime>
 #include <limits>
 #include <optional>
 
@@ -205,7 +206,13 @@ bool IsPublicKeyInfo(ByteView der) {
   return algorithm.has_value() && !algorithm->empty() && (*algorithm)[0].tag == der::kOid;
 }
 
-Result<std::string> JudgeCertificate(ByteView message, const KeyScope& scope) {
+std::optional<Time> TimeOf(const ASN1_TIME* time) {
+  std::tm utc{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &utc) != 1) return std::nullopt;
+  return Time(Seconds(timegm(&utc)));
+}
+
+Result<Use> JudgeCertificate(ByteView message, const KeyScope& scope) {
   const auto tbs = ca::ParseTbs(message);
   if (!tbs || !IsPublicKeyInfo(ca::View(tbs->public_key))) return Refuse("not a TBSCertificate");
   if (!IsSame(ca::EncodeTbs(*tbs), message)) {
@@ -224,7 +231,9 @@ Result<std::string> JudgeCertificate(ByteView message, const KeyScope& scope) {
   AGENTCA_TRY(RefuseAuthority(*tbs, scope));
   auto serial = PositiveHex(tbs->serial, false);
   if (!serial.has_value()) return Refuse("a serial number that is not positive");
-  return *std::move(serial);
+  const auto not_after = TimeOf(tbs->validity->notAfter);
+  if (!not_after.has_value()) return Refuse("a validity without end");
+  return Use{Purpose::kCertificate, *std::move(serial), not_after};
 }
 
 // RFC 5280 §5.2.4, §5.2.5: lists that speak for other lists or issuers than they seem to.
@@ -309,9 +318,9 @@ Result<Use> JudgeUse(ByteView message, const KeyScope& scope) {
   if (std::find(scope.purposes.begin(), scope.purposes.end(), *purpose) == scope.purposes.end()) {
     return Refuse("the key is not for purpose " + std::string(ToString(*purpose)));
   }
-  auto object = *purpose == Purpose::kCertificate ? JudgeCertificate(message, scope)
-                : *purpose == Purpose::kCrl       ? JudgeCrl(outer->content, scope)
-                                                  : JudgeOcsp(message, scope);
+  if (*purpose == Purpose::kCertificate) return JudgeCertificate(message, scope);
+  auto object = *purpose == Purpose::kCrl ? JudgeCrl(outer->content, scope)
+                                          : JudgeOcsp(message, scope);
   if (!object.ok()) return std::move(object).error();
   return Use{*purpose, *std::move(object)};
 }

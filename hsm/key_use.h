@@ -4,10 +4,12 @@
 // that mean something else to somebody else.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ca/base/bytes.h"
+#include "ca/base/clock.h"
 #include "ca/public_key.h"
 #include "hsm/signer_protocol.h"
 
@@ -24,6 +26,7 @@ struct KeyScope {
 struct Use {
   Purpose purpose;
   std::string object;  // serial, CRL number, or the first serial an OCSP answer is about; hex
+  std::optional<Time> not_after{};  // of a certificate
 };
 
 // kUnauthorized says why not. Pure and thread-safe.

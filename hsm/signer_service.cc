@@ -160,12 +160,14 @@ Reply SignerService::SignWithKey(Key& key, ByteView message) {
   const auto use = JudgeUse(message, key.scope);
   if (!use.ok()) return Refusal(key.name, use.error().detail);
   // On disk before the key is used: a signature that nobody wrote down cannot exist.
-  const Status logged = log_->Append("key-use",
-                                     {{"key", key.name},
-                                      {"purpose", ToString(use->purpose)},
-                                      {"object", use->object},
-                                      {"sha256", ToHex(Sha256(message))}},
-                                     SystemClock().Now());
+  const Status logged =
+      log_->Append("key-use",
+                   {{"key", key.name},
+                    {"purpose", ToString(use->purpose)},
+                    {"object", use->object},
+                    {"sha256", ToHex(Sha256(message))},
+                    {"not_after", use->not_after ? ToRfc3339(*use->not_after) : ""}},
+                   SystemClock().Now());
   if (!logged.ok()) return Failure("key-usage log: " + logged.error().detail);
   auto signature = key.signer->Sign(message);
   if (!signature.ok()) return Failure(signature.error().detail);

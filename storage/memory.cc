@@ -15,6 +15,7 @@ class MemoryBackend final : public Backend {
   ca::AgentRegistry& agents() override { return agents_; }
   ca::Leases& leases() override { return leases_; }
   ca::SharedDocuments& documents() override { return documents_; }
+  Maintenance* maintenance() override { return nullptr; }
   std::string Describe() const override { return "memory:, lost at exit"; }
 
  private:

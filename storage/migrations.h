@@ -9,6 +9,7 @@ namespace agentca::storage {
 
 struct Migration {
   int version;  // without gaps; the same schema has the same version everywhere
+  std::string_view name;  // of its file, without number and ending
   std::string_view sql;
 };
 // From 1. Those of PostgreSQL begin with the whole of what was there when it was added.

@@ -11,6 +11,7 @@
 #include "ca/certificate_store.h"
 #include "ca/leases.h"
 #include "ca/shared_documents.h"
+#include "storage/maintenance.h"
 
 namespace agentca::storage {
 
@@ -26,16 +27,30 @@ class Backend {
   virtual acme::NonceStore* nonces() { return nullptr; }
   virtual ca::Leases& leases() = 0;
   virtual ca::SharedDocuments& documents() = 0;
+  // Null for memory:, which forgets everything anyway.
+  virtual Maintenance* maintenance() = 0;
   // In words, for `agentca status`: "sqlite:/var/lib/agentca/db/agentca.sqlite, schema 3".
   virtual std::string Describe() const = 0;
 };
 
 enum class OpenMode : uint8_t { kCreate, kExisting };  // kExisting: kNotFound when there is none
 
+// Those who serve want an answer soon. What is done to a store as a whole takes as long as it takes.
+enum class Pace : uint8_t { kServing, kPatient };
+
 // "sqlite:/path/to/file", "postgresql://user@host/database" or "memory:". Runs migrations up to this program's schema; refuses a newer
 // one (kConflict), a read-only or damaged file (kUnavailable, kInternal), an unknown scheme
 // (kMalformed). `node`: "" for what is no node and takes no leases, such as `agentca cert`.
 Result<std::unique_ptr<Backend>> Open(std::string_view uri, OpenMode mode,
-                                      const ca::NodeId& node = {});
+                                      const ca::NodeId& node = {},
+                                      Pace pace = Pace::kServing);
+
+// What a migration would begin with and end at. Changes nothing. kNotFound: there is no store.
+struct SchemaState {
+  int found = 0;  // 0: nothing of ours is there
+  int latest = 0;
+  std::vector<std::string> steps;  // from the one to the other: "0006 prune", …
+};
+Result<SchemaState> LookAtSchema(std::string_view uri);
 
 }  // namespace agentca::storage

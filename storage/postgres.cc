@@ -22,4 +22,13 @@ Result<std::unique_ptr<Backend>> OpenPostgres(std::string_view uri, OpenMode mod
                         Users::kNodes);
 }
 
+Result<int> PostgresSchemaOf(std::string_view uri) {
+  AGENTCA_ASSIGN(const PostgresUri parsed, ParsePostgresUri(uri));
+  PostgresDatabase database(parsed.conninfo, {});
+  const auto schema = LookAtPostgres(database);
+  if (schema.ok()) return *schema;
+  return Error{schema.error().code,
+               "database " + parsed.description + ": " + schema.error().detail};
+}
+
 }  // namespace agentca::storage

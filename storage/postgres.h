@@ -12,5 +12,7 @@ namespace agentca::storage {
 Result<std::unique_ptr<Backend>> OpenPostgres(std::string_view uri, OpenMode mode,
                                               const PostgresOptions& options = {},
                                               const ca::NodeId& node = {});
+// As LookAtSchema().
+Result<int> PostgresSchemaOf(std::string_view uri);
 
 }  // namespace agentca::storage

@@ -83,6 +83,12 @@ Status Migrate(Connection& connection) {
 
 }  // namespace
 
+Result<int> LookAtPostgres(PostgresDatabase& database) {
+  AGENTCA_ASSIGN(const Schema found, database.Read(SchemaOf));
+  AGENTCA_TRY(CheckUsable(found));
+  return static_cast<int>(found.version);
+}
+
 Result<int> PreparePostgres(PostgresDatabase& database, OpenMode mode) {
   AGENTCA_ASSIGN(const Schema found, database.Read(SchemaOf));
   if (found.version == 0 && mode == OpenMode::kExisting)

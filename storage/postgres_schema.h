@@ -12,4 +12,7 @@ namespace agentca::storage {
 // new, or a database of another program.
 Result<int> PreparePostgres(PostgresDatabase& database, OpenMode mode);
 
+// Changes nothing; 0: nothing of ours is there. kConflict as PreparePostgres.
+Result<int> LookAtPostgres(PostgresDatabase& database);
+
 }  // namespace agentca::storage

@@ -10,6 +10,8 @@
 
 namespace agentca::storage {
 
+static constexpr int kRandomBits = 20;  // of a row's id
+
 Query::Query(Connection& connection, const char* sql) {
   auto statement = connection.Prepare(sql);
   if (statement.ok()) {
@@ -84,7 +86,6 @@ Status Database::Guarded(const Work& work, Connection& connection) {
 
 int64_t NewRowId() {
   using std::chrono::milliseconds;
-  constexpr int kRandomBits = 20;
   std::array<uint8_t, 3> octets{};
   OpenSslRandom().Fill(octets);
   const auto random = static_cast<int64_t>(octets[0] << 16 | octets[1] << 8 | octets[2]) &
@@ -99,6 +100,12 @@ int64_t NewRowId() {
   do id = std::max(drawn, before + 1);
   while (!last.compare_exchange_weak(before, id));
   return id;
+}
+
+int64_t FirstRowIdOf(Time time) {
+  const int64_t seconds = time.time_since_epoch().count();
+  constexpr int64_t kMost = (INT64_MAX >> kRandomBits) / 1000;
+  return std::clamp<int64_t>(seconds, 0, kMost) * 1000 << kRandomBits;
 }
 
 }  // namespace agentca::storage

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "ca/base/bytes.h"
@@ -100,6 +101,8 @@ class Query {
   std::optional<Time> OptionalAt(int column);
   std::optional<std::string> OptionalText(int column);
   bool intact() const { return intact_; }
+  // The same, and what follows is judged anew: for those who go on after a damaged row.
+  bool TakeIntact() { return std::exchange(intact_, true); }
 
  private:
   Query& BindValue(const SqlValue& value);
@@ -153,6 +156,9 @@ class Database {
   }
 
   virtual Status CheckHealth() = 0;
+  // What the database itself finds wrong with how it is stored, in its own words; it may have no
+  // means to tell.
+  virtual Status CheckStorage(const std::function<void(const std::string&)>&) { return {}; }
   KeyCache& keys() { return keys_; }
 
  protected:
@@ -180,5 +186,7 @@ class Database {
 // since 1970 before 20 random bits. Not unique by itself: insert with ON CONFLICT DO NOTHING and draw
 // again.
 int64_t NewRowId();
+// Less than every id that was drawn at `time` or later.
+int64_t FirstRowIdOf(Time time);
 
 }  // namespace agentca::storage

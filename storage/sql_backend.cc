@@ -6,6 +6,7 @@
 #include "storage/sql_certificates.h"
 #include "storage/sql_cluster.h"
 #include "storage/sql_nonces.h"
+#include "storage/sql_maintenance.h"
 
 namespace agentca::storage {
 namespace {
@@ -31,6 +32,7 @@ class SqlBackend final : public Backend {
   ca::Leases& leases() override { return leases_; }
   ca::SharedDocuments& documents() override { return documents_; }
   acme::NonceStore* nonces() override { return nonces_ ? &*nonces_ : nullptr; }
+  Maintenance* maintenance() override { return &maintenance_; }
   std::string Describe() const override { return description_; }
 
  private:
@@ -44,6 +46,7 @@ class SqlBackend final : public Backend {
   SqlDocuments documents_{*database_};
   OpenSslRandom random_;
   std::optional<SqlNonces> nonces_;
+  SqlMaintenance maintenance_{*database_};
 };
 
 }  // namespace

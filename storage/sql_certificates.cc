@@ -59,36 +59,6 @@ constexpr const char* kNextCrlNumber =
     "INSERT INTO crl_number (issuer, number) VALUES (?, 1) "
     "ON CONFLICT (issuer) DO UPDATE SET number = crl_number.number + 1 RETURNING number";
 
-struct StatusRow {
-  ca::CertStatus status;
-  int64_t body;
-};
-
-Result<StatusRow> LoadStatus(Connection& connection, const IssuerId& issuer, const Serial& serial) {
-  Query row(connection, kStatus, serial.bytes(), issuer);
-  AGENTCA_ASSIGN(const bool found, row.Next());
-  if (!found) return NoSuchCertificate();
-  AGENTCA_ASSIGN(const SerialState state, SerialStateFromInt(row.Int(0)));
-  AGENTCA_ASSIGN(const auto revocation, ReadRevocation(row, 2, 3));
-  const StatusRow loaded{{state, revocation, row.At(1)}, row.Int(4)};
-  if (!row.intact()) return Damaged("a certificate");
-  return loaded;
-}
-
-Result<int64_t> EnsureIssuer(Connection& connection, const IssuerId& issuer) {
-  {
-    Query row(connection, kIssuer, issuer);
-    AGENTCA_ASSIGN(const bool found, row.Next());
-    if (found) return row.Int(0);
-  }
-  Query row(connection, kInsertIssuer, issuer);
-  AGENTCA_ASSIGN(const bool inserted, row.Next());
-  if (!inserted) return Damaged("the issuers");
-  const int64_t id = row.Int(0);
-  AGENTCA_TRY(row.Run());  // a statement with RETURNING acts to the end
-  return id;
-}
-
 Result<int64_t> InsertBody(Connection& connection, const ca::Ticket& ticket,
                            const std::string& worker, Time now) {
   AGENTCA_ASSIGN(const std::string names, ToLines(ticket.dns_names()));
@@ -146,6 +116,33 @@ Status SetDer(Connection& connection, int64_t body, const Bytes& der) {
       .Run();
 }
 
+}  // namespace
+
+Result<int64_t> EnsureIssuer(Connection& connection, const IssuerId& issuer) {
+  {
+    Query row(connection, kIssuer, issuer);
+    AGENTCA_ASSIGN(const bool found, row.Next());
+    if (found) return row.Int(0);
+  }
+  Query row(connection, kInsertIssuer, issuer);
+  AGENTCA_ASSIGN(const bool inserted, row.Next());
+  if (!inserted) return Damaged("the issuers");
+  const int64_t id = row.Int(0);
+  AGENTCA_TRY(row.Run());  // a statement with RETURNING acts to the end
+  return id;
+}
+
+Result<StatusRow> LoadStatus(Connection& connection, const IssuerId& issuer, const Serial& serial) {
+  Query row(connection, kStatus, serial.bytes(), issuer);
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return NoSuchCertificate();
+  AGENTCA_ASSIGN(const SerialState state, SerialStateFromInt(row.Int(0)));
+  AGENTCA_ASSIGN(const auto revocation, ReadRevocation(row, 2, 3));
+  const StatusRow loaded{{state, revocation, row.At(1)}, row.Int(4)};
+  if (!row.intact()) return Damaged("a certificate");
+  return loaded;
+}
+
 Status MarkRevoked(Connection& connection, const Serial& serial, SerialState state,
                    ca::Reason reason, Time at) {
   AGENTCA_TRY(Query(connection, kRevoked, static_cast<int>(state), at, static_cast<int>(reason),
@@ -154,7 +151,9 @@ Status MarkRevoked(Connection& connection, const Serial& serial, SerialState sta
   return Query(connection, kInsertEvent, serial.bytes()).Run();
 }
 
-}  // namespace
+Status CompromiseKeyOf(Connection& connection, int64_t body) {
+  return Query(connection, kCompromise, body).Run();
+}
 
 Result<SerialState> SerialStateFromInt(int64_t value) {
   if (value < 0 || value > static_cast<int64_t>(SerialState::kAbandoned)) {
@@ -226,7 +225,7 @@ Status SqlCertificateStore::Revoke(const IssuerId& issuer, const Serial& serial,
         AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
         AGENTCA_TRY(GuardRevoking(row.status.state, row.status.revocation.has_value()));
         if (reason == ca::Reason::kKeyCompromise) {
-          AGENTCA_TRY(Query(connection, kCompromise, row.body).Run());
+          AGENTCA_TRY(CompromiseKeyOf(connection, row.body));
         }
         return MarkRevoked(connection, serial, row.status.state, reason, at);
       },

@@ -47,6 +47,18 @@ Result<bool> IsIntended(Connection& connection, const ca::Ticket& ticket);
 // Was an intent with this reference ever recorded? Not for "".
 Result<bool> HasHadIntent(Connection& connection, std::string_view reference);
 
+// What the files about certificates share, each within a transaction of the caller's.
+struct StatusRow {
+  ca::CertStatus status;
+  int64_t body;  // certificate_body.id
+};
+Result<StatusRow> LoadStatus(Connection& connection, const ca::IssuerId& issuer,
+                             const ca::Serial& serial);  // kNotFound
+Result<int64_t> EnsureIssuer(Connection& connection, const ca::IssuerId& issuer);
+Status MarkRevoked(Connection& connection, const ca::Serial& serial, ca::SerialState state,
+                   ca::Reason reason, Time at);
+Status CompromiseKeyOf(Connection& connection, int64_t body);
+
 // Columns state, revoked_at and reason as values.
 Result<ca::SerialState> SerialStateFromInt(int64_t value);
 Result<std::optional<ca::Revocation>> ReadRevocation(Query& row, int at_column, int reason_column);

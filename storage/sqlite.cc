@@ -71,4 +71,14 @@ Result<std::unique_ptr<Backend>> OpenSqlite(const std::filesystem::path& file, O
       Users::kOneProcess);
 }
 
+Result<int> SqliteSchemaOf(const std::filesystem::path& file) {
+  if (Status found = FindFile(file, OpenMode::kExisting); !found.ok())
+    return About(file, found.error());
+  auto reader = SqliteConnection::Open(file, SqliteConnection::Access::kRead, {});
+  if (!reader.ok()) return About(file, reader.error());
+  const auto version = SchemaOf(**reader);
+  if (!version.ok()) return About(file, version.error());
+  return static_cast<int>(*version);
+}
+
 }  // namespace agentca::storage

@@ -13,5 +13,7 @@ namespace agentca::storage {
 Result<std::unique_ptr<Backend>> OpenSqlite(const std::filesystem::path& file, OpenMode mode,
                                             const SqliteOptions& options = {},
                                             const ca::NodeId& node = {});
+// As LookAtSchema().
+Result<int> SqliteSchemaOf(const std::filesystem::path& file);
 
 }  // namespace agentca::storage

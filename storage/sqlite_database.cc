@@ -45,4 +45,22 @@ Status SqliteDatabase::RunSnapshot(const Work& query) {
   return outcome;
 }
 
+Status SqliteDatabase::CheckStorage(const std::function<void(const std::string&)>& found) {
+  return Read([&](Connection& connection) -> Status {
+    Query pages(connection, "PRAGMA integrity_check");
+    for (;;) {
+      AGENTCA_ASSIGN(const bool more, pages.Next());
+      if (!more) break;
+      if (const std::string words = pages.Text(0); words != "ok") found(words);
+    }
+    Query keys(connection, "PRAGMA foreign_key_check");
+    for (;;) {
+      AGENTCA_ASSIGN(const bool more, keys.Next());
+      if (!more) return {};
+      found("a row of " + keys.Text(0) + " refers to a row of " + keys.Text(2) +
+            " that is not there");
+    }
+  });
+}
+
 }  // namespace agentca::storage

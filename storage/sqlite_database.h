@@ -18,6 +18,7 @@ class SqliteDatabase final : public Database {
                  std::unique_ptr<SqliteConnection> writer);
 
   Status CheckHealth() override { return writer_.Check(); }
+  Status CheckStorage(const std::function<void(const std::string&)>& found) override;
   const std::filesystem::path& file() const { return file_; }
 
  protected:

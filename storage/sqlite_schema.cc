@@ -16,23 +16,6 @@ Result<int64_t> Number(Connection& connection, const char* sql) {
   return query.Int(0);
 }
 
-Result<int64_t> SchemaOf(Connection& connection) {
-  AGENTCA_ASSIGN(const int64_t version, Number(connection, "PRAGMA user_version"));
-  if (version > LatestSchema()) {
-    return Error{Code::kConflict, "it has schema " + std::to_string(version) +
-                                      ", but this program knows schemas up to " +
-                                      std::to_string(LatestSchema()) +
-                                      ": a newer version of agentca has used it"};
-  }
-  AGENTCA_ASSIGN(const int64_t application, Number(connection, "PRAGMA application_id"));
-  AGENTCA_ASSIGN(const int64_t objects, Number(connection, "SELECT count(*) FROM sqlite_schema"));
-  const bool fresh = version == 0 && application == 0 && objects == 0;
-  if (!fresh && (version <= 0 || application != kApplicationId)) {
-    return Error{Code::kConflict, "it is a database of another program"};
-  }
-  return version;
-}
-
 // Schema 2 for the certificates that were there before it. One that our parser refuses today stays
 // without a key; so does what was never issued.
 Status FillInKeys(Connection& connection) {
@@ -81,6 +64,23 @@ Status Step(Connection& connection) {
 }
 
 }  // namespace
+
+Result<int64_t> SchemaOf(Connection& connection) {
+  AGENTCA_ASSIGN(const int64_t version, Number(connection, "PRAGMA user_version"));
+  if (version > LatestSchema()) {
+    return Error{Code::kConflict, "it has schema " + std::to_string(version) +
+                                      ", but this program knows schemas up to " +
+                                      std::to_string(LatestSchema()) +
+                                      ": a newer version of agentca has used it"};
+  }
+  AGENTCA_ASSIGN(const int64_t application, Number(connection, "PRAGMA application_id"));
+  AGENTCA_ASSIGN(const int64_t objects, Number(connection, "SELECT count(*) FROM sqlite_schema"));
+  const bool fresh = version == 0 && application == 0 && objects == 0;
+  if (!fresh && (version <= 0 || application != kApplicationId)) {
+    return Error{Code::kConflict, "it is a database of another program"};
+  }
+  return version;
+}
 
 int LatestSchema() { return SqliteMigrations().back().version; }
 

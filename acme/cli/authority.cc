@@ -2,6 +2,7 @@
 
 #include "acme/cli/freshness.h"
 #include "acme/cli/node_id.h"
+#include "acme/cli/restored.h"
 #include "ca/base/log.h"
 
 namespace agentca::cli {
@@ -35,6 +36,8 @@ Result<std::unique_ptr<Authority>> Authority::Open(const Config& config) {
       new Authority(config.directory, std::move(hierarchy), config.serving.roles));
   AGENTCA_TRY(authority->OpenDependencies(config));
   AGENTCA_TRY(authority->MakeIssuers(config));
+  AGENTCA_TRY(RefuseOldStore(config, authority->hierarchy_, *authority->backend_,
+                             authority->clock_.Now()));
   AGENTCA_TRY(authority->Settle());
   return authority;
 }

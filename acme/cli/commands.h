@@ -23,6 +23,12 @@ Result<int> RunCertShow(const Settings& settings);
 Result<int> RunCertRevoke(const Settings& settings);
 Result<int> RunStatus(const Settings& settings);
 Result<int> RunAuditVerify(const Settings& settings);
+Result<int> RunDbMigrate(const Settings& settings);
+Result<int> RunDbCheck(const Settings& settings);
+Result<int> RunDbPrune(const Settings& settings);
+Result<int> RunDbExport(const Settings& settings);
+Result<int> RunDbImport(const Settings& settings);
+Result<int> RunDbReconcile(const Settings& settings);
 // Clients of the admin API.
 Result<int> RunAgentAdd(const Settings& settings);
 Result<int> RunAgentList(const Settings& settings);

@@ -275,6 +275,13 @@ ca::CrlSchedule ReadCrlSchedule(Reader& in) {
   return out;
 }
 
+Seconds ReadRetention(Reader& in, std::string_view name) {
+  const Seconds kept = in.WholeSeconds(name, Seconds(0));
+  // What is over now may be asked for in a moment.
+  if (kept != Seconds(0) && kept < Seconds(60)) in.Fail(name, "is too short");
+  return kept;
+}
+
 }  // namespace
 
 Result<std::string> ParseHostName(std::string_view text) {
@@ -338,6 +345,10 @@ Result<Config> Config::Make(const Settings& settings) {
       .crl = ReadCrlSchedule(in),
       .ocsp = {.lifetime = in.WholeSeconds("ocsp-lifetime", Seconds(60)),
                .max_cached = in.Count("ocsp-cache", 1, 100'000'000)},
+      .retention = {.orders = ReadRetention(in, "retention-orders"),
+                    .grants = ReadRetention(in, "retention-grants"),
+                    .certificates = ReadRetention(in, "retention-certificates"),
+                    .attestations = ReadRetention(in, "retention-attestations")},
   };
   AGENTCA_TRY(in.status());
   return config;

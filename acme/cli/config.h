@@ -77,6 +77,11 @@ struct ValidationConfig {
   acme::ValidationOptions pool;
 };
 
+// How long what is over is kept; zero: for ever.
+struct RetentionConfig {
+  Seconds orders{}, grants{}, certificates{}, attestations{};
+};
+
 struct Config {
   // kMalformed names file, line and key, or the option, and the cause.
   static Result<Config> Make(const Settings& settings);
@@ -94,6 +99,7 @@ struct Config {
   ValidationConfig validation;
   ca::CrlSchedule crl;
   ca::OcspSchedule ocsp;
+  RetentionConfig retention;
 };
 
 }  // namespace agentca::cli

@@ -18,15 +18,17 @@ Result<std::unique_ptr<Node>> Node::Start(const Config& config) {
   }
   node->authority_->StartThreads([raw = node.get()] { raw->ReloadTls(); });
   AGENTCA_TRY(node->StartServers(config));
-  if (roles.Issue()) node->StartSweeping();
+  if (roles.Issue()) node->StartSweeping(config);
   return node;
 }
 
-void Node::StartSweeping() {
+void Node::StartSweeping(const Config& config) {
   std::vector<Sweep> sweeps{{"intents", [this] { return authority_->AbandonLeftIntents(); }}};
   if (acme_server_)
     sweeps.push_back({"orders and validations", [this] { return acme_server_->TakeOver(); }});
   sweeper_.emplace(authority_->heartbeat(), std::move(sweeps));
+  pruner_.emplace(authority_->heartbeat(), authority_->backend(), authority_->clock(),
+                  config.retention, config.crl);
 }
 
 Status Node::StartServers(const Config& config) {

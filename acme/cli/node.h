@@ -11,6 +11,7 @@
 #include "acme/cli/admin_server.h"
 #include "acme/cli/authority.h"
 #include "acme/cli/config.h"
+#include "acme/cli/pruner.h"
 #include "acme/cli/publication_server.h"
 #include "acme/cli/sweeper.h"
 #include "acme/health.h"
@@ -39,7 +40,7 @@ class Node {
 
  private:
   Node();
-  void StartSweeping();
+  void StartSweeping(const Config& config);
   Status StartServers(const Config& config);
   Status Ready() const;
 
@@ -51,7 +52,8 @@ class Node {
   std::unique_ptr<AcmeServer> acme_server_;
   std::unique_ptr<PublicationServer> publication_server_;
   std::unique_ptr<AdminServer> admin_server_;
-  std::optional<Sweeper> sweeper_;  // last: uses the rest
+  std::optional<Sweeper> sweeper_;  // these two last: they use the rest
+  std::optional<Pruner> pruner_;
 };
 
 }  // namespace agentca::cli

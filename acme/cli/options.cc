@@ -17,8 +17,11 @@ constexpr Commands kClients = kAgentAdd | kAgentList | kAgentShow | kAgentChange
                               kRules | kSources | kApprovalList | kDecide | kAdminAdd;
 constexpr Commands kRegister = kAgentAdd | kAgentChange;
 constexpr Commands kDescribe = kRegister | kRuleAdd;
-constexpr Commands kWithDirectory = kInit | kJoin | kServe | kSigner | kCertList | kCertShow | kCertRevoke |
-                                    kStatus | kAuditVerify | kClients;
+// The store as a whole.
+constexpr Commands kDb =
+    kDbMigrate | kDbCheck | kDbPrune | kDbExport | kDbImport | kDbReconcile;
+constexpr Commands kWithDirectory = kInit | kJoin | kServe | kSigner | kCertList | kCertShow |
+                                    kCertRevoke | kStatus | kAuditVerify | kClients | kDb;
 constexpr Commands kAll = kWithDirectory | kAttest;
 constexpr Commands kOnlyAttest = static_cast<Commands>(kAttest);
 constexpr Commands kOnlyInit = static_cast<Commands>(kInit);
@@ -27,44 +30,8 @@ constexpr Commands kBoth = kInit | kServe;
 constexpr Commands kOwnOfNode = kBoth | kJoin;  // what each node has of its own
 constexpr Commands kConfOnly = 0;
 constexpr Commands kJson =
-    kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify | kClients | kAttest;
-
-constexpr CommandInfo kCommands[] = {
-    {kInit, "init", "", "create a certificate authority in a new directory", Reads::kDirectory},
-    {kJoin, "join", "", "make the directory of a further node from that of another",
-     Reads::kDirectory},
-    {kServe, "serve", "", "serve ACME, OCSP and CRLs in the foreground", Reads::kConf},
-    {kSigner, "signer", "", "hold the keys and sign; started by serve", Reads::kConf},
-    {kCertList, "cert list", "", "list certificates, newest first", Reads::kConf},
-    {kCertShow, "cert show", "SERIAL", "show one certificate in words and PEM", Reads::kConf},
-    {kCertRevoke, "cert revoke", "SERIAL", "revoke one certificate", Reads::kConf},
-    {kStatus, "status", "", "say what serves and what expires when", Reads::kConf},
-    {kAuditVerify, "audit verify", "", "check the audit and key-usage logs", Reads::kConf},
-    {kAgentAdd, "agent add", "TENANT/NAME", "register an agent", Reads::kAdminApi},
-    {kAgentList, "agent list", "", "list agents by tenant and name", Reads::kAdminApi},
-    {kAgentShow, "agent show", "TENANT/NAME", "show an agent, its proofs, history, certificates",
-     Reads::kAdminApi},
-    {kAgentChange, "agent change", "TENANT/NAME", "change what is registered of an agent",
-     Reads::kAdminApi},
-    {kAgentSuspend, "agent suspend", "TENANT/NAME", "stop an agent for the time being",
-     Reads::kAdminApi},
-    {kAgentResume, "agent resume", "TENANT/NAME", "let a suspended agent go on", Reads::kAdminApi},
-    {kAgentRetire, "agent retire", "TENANT/NAME", "stop an agent for good", Reads::kAdminApi},
-    {kAgentRevoke, "agent revoke", "TENANT/NAME", "revoke all certificates of an agent",
-     Reads::kAdminApi},
-    {kRuleAdd, "rule add", "NAME", "add or replace an admission rule", Reads::kAdminApi},
-    {kRuleList, "rule list", "", "list admission rules", Reads::kAdminApi},
-    {kRuleRemove, "rule remove", "NAME", "remove an admission rule", Reads::kAdminApi},
-    {kEvidenceAdd, "evidence add", "NAME", "add or replace a source of evidence", Reads::kAdminApi},
-    {kEvidenceList, "evidence list", "", "list sources of evidence", Reads::kAdminApi},
-    {kEvidenceRemove, "evidence remove", "NAME", "remove a source of evidence", Reads::kAdminApi},
-    {kApprovalList, "approval list", "", "list orders that wait for a human", Reads::kAdminApi},
-    {kApprovalGrant, "approval grant", "ORDER", "let an order be issued", Reads::kAdminApi},
-    {kApprovalDeny, "approval deny", "ORDER", "refuse an order", Reads::kAdminApi},
-    {kAdminAdd, "admin add", "NAME", "make a certificate for an administrator", Reads::kAdminApi},
-    {kAttest, "attest", "[HOOK-ARGUMENT ...]",
-     "prove an agent to its CA; a hook for ACME clients", Reads::kOwnFile},
-};
+    kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify | kClients | kAttest | kDb;
+constexpr Commands kPruning = kBoth | kDbPrune;
 
 constexpr Option kOptions[] = {
     {"help", "", "", kFlag, kGeneral, kAll, false, "Show the options of the command and exit."},
@@ -127,9 +94,31 @@ constexpr Option kOptions[] = {
      "Longest wait for one signature; then the signer is killed and started again."},
 
     {"storage", "URI", "sqlite:db/agentca.sqlite", kOne, kStorage,
-     kInit | kServe | kCertList | kCertShow | kCertRevoke | kStatus, true,
+     kInit | kServe | kCertList | kCertShow | kCertRevoke | kStatus | kDb, true,
      "Database: sqlite:FILE; postgresql://USER@HOST/DATABASE, for several nodes; or memory: for "
      "trials, which forgets everything at exit."},
+    {"retention-orders", "DURATION", "30d", kOne, kStorage, kPruning, true,
+     "How long orders, their authorizations and approvals are kept after they expired; 0s for "
+     "ever."},
+    {"retention-grants", "DURATION", "30d", kOne, kStorage, kPruning, true,
+     "How long grants are kept after they expired, unless an account lives that was made with one; "
+     "0s for ever."},
+    {"retention-certificates", "DURATION", "90d", kOne, kStorage, kPruning, true,
+     "How long certificates are kept after they expired; 0s for ever. Never for less time than "
+     "revocation lists name them, or than their order is kept."},
+    {"retention-attestations", "DURATION", "400d", kOne, kStorage, kPruning, true,
+     "How long it is remembered which evidence was used, and what it proved; 0s for ever. Evidence "
+     "that is valid for longer could be used again."},
+    {"dry-run", "", "", kFlag, kStorage, kDbMigrate | kDbPrune | kDbReconcile, false,
+     "Say what would be done, and change nothing."},
+    {"in", "FILE", "", kOne, kStorage, static_cast<Commands>(kDbImport), false,
+     "What db export wrote. Required."},
+    {"usage-log", "FILE", "", kMany, kStorage, static_cast<Commands>(kDbReconcile), false,
+     "Key-usage log of another node. May be given several times."},
+    {"audit-log", "FILE", "", kMany, kStorage, static_cast<Commands>(kDbReconcile), false,
+     "Audit log of another node. May be given several times."},
+    {"crl", "FILE", "", kMany, kStorage, static_cast<Commands>(kDbReconcile), false,
+     "Revocation list, in DER, that any node published. May be given several times."},
 
     {"acme-listen", "ADDR:PORT", "127.0.0.1:14000", kOne, kServing, kOwnOfNode, true,
      "Address of the ACME server (HTTPS). Port 0 picks a free one."},
@@ -357,8 +346,9 @@ constexpr Option kOptions[] = {
      "Decided orders as well."},
     {"csr", "FILE", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
      "Certificate request, in PEM. Unless given, a key is made: NAME.key."},
-    {"out", "DIR", "", kOne, kAgents, static_cast<Commands>(kAdminAdd), false,
-     "Directory for NAME.pem and NAME.key; the working directory unless given."},
+    {"out", "PATH", "", kOne, kAgents, kAdminAdd | kDbExport, false,
+     "Of admin add, the directory for NAME.pem and NAME.key; the working directory unless given. Of "
+     "db export, the file to write, which must not be there yet; required."},
 
     {"admin-url", "URL", "", kOne, kClient, kClients, false,
      "Base of the admin API, https://ca.example.com:14443. Unless given, that of the server that "
@@ -374,7 +364,6 @@ constexpr Option kOptions[] = {
 
 }  // namespace
 
-std::span<const CommandInfo> CommandTable() { return kCommands; }
 std::span<const Option> OptionTable() { return kOptions; }
 
 }  // namespace agentca::cli

@@ -8,7 +8,7 @@
 
 namespace agentca::cli {
 
-enum class Command : uint32_t {
+enum class Command : uint64_t {
   kInit = 1 << 0,
   kServe = 1 << 1,
   kSigner = 1 << 2,
@@ -38,8 +38,15 @@ enum class Command : uint32_t {
   kApprovalGrant = 1 << 25,
   kApprovalDeny = 1 << 26,
   kAdminAdd = 1 << 27,
+  // The store as a whole.
+  kDbMigrate = 1 << 28,
+  kDbCheck = 1 << 29,
+  kDbPrune = 1 << 30,
+  kDbExport = uint64_t{1} << 31,
+  kDbImport = uint64_t{1} << 32,
+  kDbReconcile = uint64_t{1} << 33,
 };
-using Commands = uint32_t;  // a set of Command
+using Commands = uint64_t;  // a set of Command
 constexpr Commands operator|(Command a, Command b) {
   return static_cast<Commands>(static_cast<Commands>(a) | static_cast<Commands>(b));
 }

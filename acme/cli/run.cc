@@ -52,6 +52,27 @@ Function ClientOf(Command command) {
   return &RunAdminAdd;
 }
 
+// Commands for the store as a whole; null for others.
+Function StoreFunctionOf(Command command) {
+  switch (command) {
+    case Command::kDbMigrate:
+      return &RunDbMigrate;
+    case Command::kDbCheck:
+      return &RunDbCheck;
+    case Command::kDbPrune:
+      return &RunDbPrune;
+    case Command::kDbExport:
+      return &RunDbExport;
+    case Command::kDbImport:
+      return &RunDbImport;
+    case Command::kDbReconcile:
+      return &RunDbReconcile;
+    default:
+      break;
+  }
+  return nullptr;
+}
+
 Function FunctionOf(Command command) {
   switch (command) {
     case Command::kInit:
@@ -77,7 +98,8 @@ Function FunctionOf(Command command) {
     default:
       break;
   }
-  return ClientOf(command);
+  const Function of_store = StoreFunctionOf(command);
+  return of_store != nullptr ? of_store : ClientOf(command);
 }
 
 // The command that the first one or two arguments name, and how many they are.

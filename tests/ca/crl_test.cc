@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "ca/crl_entries.h"
 #include "ca/der.h"
 #include "ca/signed_object.h"
 #include "tests/fakes/command.h"
@@ -53,6 +54,30 @@ TEST_F(Crl, HasNoEntriesFieldWhenNothingIsRevoked) {
   EXPECT_EQ(summary->next_update, kNext);
   const std::string text = ShowWith("openssl crl -inform DER -noout -text -in", crl);
   EXPECT_NE(text.find("No Revoked Certificates."), std::string::npos) << text;
+}
+
+TEST_F(Crl, IsVisitedEntryByEntry) {
+  const std::vector<RevokedEntry> entries = {
+      Entry("0102", Reason::kKeyCompromise),
+      Entry("ff03", Reason::kUnspecified, Time{Seconds{2'600'000'000}})};
+  std::vector<RevokedEntry> seen;
+  const auto keep = [&](const RevokedEntry& entry) -> Status {
+    seen.push_back(entry);
+    return {};
+  };
+  const auto summary = VisitCrl(Make(entries), issuer_.signer.public_key(), keep);
+  ASSERT_TRUE(summary.ok()) << summary.error().detail;
+  EXPECT_EQ(summary->number, 7u);
+  ASSERT_EQ(seen.size(), entries.size());
+  for (size_t i = 0; i < seen.size(); ++i) {
+    EXPECT_EQ(seen[i].serial, entries[i].serial);
+    EXPECT_EQ(seen[i].revocation.at, entries[i].revocation.at);
+    EXPECT_EQ(seen[i].revocation.reason, entries[i].revocation.reason);
+  }
+  EXPECT_TRUE(VisitCrl(Make({}), issuer_.signer.public_key(), keep).ok());
+  const fakes::PlainIssuer other(kNow);
+  EXPECT_FALSE(VisitCrl(Make(entries), other.signer.public_key(), keep).ok());
+  EXPECT_EQ(seen.size(), entries.size());
 }
 
 TEST_F(Crl, ReadsTheSameInOpenSsl) {

@@ -58,6 +58,7 @@ TEST_F(JudgeUseTest, KnowsACertificateByItsSerial) {
   ASSERT_TRUE(use.ok()) << use.error().detail;
   EXPECT_EQ(use->purpose, Purpose::kCertificate);
   EXPECT_EQ(use->object, "4d");
+  EXPECT_TRUE(use->not_after);
 }
 
 TEST_F(JudgeUseTest, KnowsACrlByItsNumber) {
