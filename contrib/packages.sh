@@ -11,8 +11,8 @@ case $(. /etc/os-release && echo "${VERSION_ID:-}") in
 esac
 test_packages=(git libgtest-dev libbenchmark-dev "clang-$clang" "libclang-rt-$clang-dev"
   "llvm-$clang" python3-pytest python3-pytest-timeout python3-pytest-xdist python3-cryptography
-  python3-requests lego dehydrated uacme gnutls-bin nginx-light libnss3-tools opensc
-  sqlite3 shellcheck mandoc strace proot jq swtpm tpm2-tools python3-pip python3-setuptools
+  python3-requests lego dehydrated uacme gnutls-bin nginx-light libnginx-mod-stream libnss3-tools
+  opensc sqlite3 shellcheck mandoc strace proot jq swtpm tpm2-tools python3-pip python3-setuptools
   python3-wheel tpm2-openssl postgresql haproxy faketime)
 # Where Node.js came from elsewhere it brings its npm, and Debian's would not go beside it.
 command -v npm >/dev/null || test_packages+=(nodejs npm)
