@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <optional>
@@ -169,38 +170,54 @@ class ChainedLog::State {
     group_.Await(entry, [this](const std::vector<Line*>& batch) { Settle(batch); });
   }
 
+  bool ails() const { return ails_.load(); }
+
  private:
-
   void Settle(const std::vector<Line*>& batch) {
-    if (!failure_) {
-      writing_.clear();
-      for (const Line* line : batch) Chain(line->body);
-      if (Status status = MakeDurable(); !status.ok()) failure_ = std::move(status).error();
+    Status status = final_failure_ ? Status(*final_failure_) : Write(batch);
+    ails_ = !status.ok();
+    if (status.ok()) return;
+    for (Line* line : batch) line->result = status;
+  }
+
+  Status Write(const std::vector<Line*>& batch) {
+    writing_.clear();
+    uint64_t seq = seq_;
+    std::string head = head_;
+    for (const Line* line : batch) {
+      const size_t start = writing_.size();
+      AppendAuditLine(++seq, line->body, head, writing_);
+      head = HashOfLine(std::string_view(writing_).substr(start));
+      writing_ += '\n';
     }
-    if (!failure_) return;
-    for (Line* line : batch) line->result = *failure_;
+    AGENTCA_TRY(MakeDurable());
+    seq_ = seq;
+    head_ = std::move(head);
+    return {};
   }
 
-  void Chain(std::string_view body) {
-    const size_t start = writing_.size();
-    AppendAuditLine(++seq_, body, head_, writing_);
-    head_ = HashOfLine(std::string_view(writing_).substr(start));
-    writing_ += '\n';
-  }
-
-  // After a failed write or fdatasync nothing is known of the file: the kernel may have dropped
-  // the dirty pages and would report success the next time. So a failure is final for this object.
-  // Cutting the file back keeps a later reader from building on lines that never reached the disk.
+  // After a failed fdatasync nothing is known of the file: the kernel may have dropped the dirty
+  // pages and would report success the next time. So that is final for this object, and so is a
+  // failed write that cannot be undone. A full disk is neither: what was written of the batch is cut
+  // off, and once the file is durable without it the next batch may follow the last durable line.
   Status MakeDurable() {
     Status status = WriteAll(fd_.get(), AsBytes(writing_), file_);
-    if (status.ok() && ::fdatasync(fd_.get()) != 0) status = FileError("cannot sync", file_);
+    const bool written = status.ok();
+    if (written && ::fdatasync(fd_.get()) != 0) status = FileError("cannot sync", file_);
     if (status.ok()) {
       durable_size_ += writing_.size();
+      if (ails_) Log(Level::kWarning, "chained log goes on", {{"file", file_.native()}});
       return status;
     }
     const bool cut = ::ftruncate(fd_.get(), static_cast<off_t>(durable_size_)) == 0;
-    Log(Level::kError, "chained log failed; it accepts nothing more until it is opened again",
-        {{"error", status.error().detail}, {"cut_back", cut ? "yes" : "no"}});
+    const bool undone = !written && cut && ::fdatasync(fd_.get()) == 0;
+    if (!undone) final_failure_ = status.error();
+    if (!undone || !ails_) {
+      Log(Level::kError,
+          undone ? "chained log failed"
+                 : "chained log failed; it accepts nothing more until it is opened again",
+          {{"error", status.error().detail}, {"cut_back", cut ? "yes" : "no"}});
+    }
     return status;
   }
 
@@ -212,7 +229,8 @@ class ChainedLog::State {
   uint64_t seq_;
   std::string head_;
   std::string writing_;
-  std::optional<Error> failure_;
+  std::optional<Error> final_failure_;
+  std::atomic<bool> ails_ = false;  // written by the leader
 };
 
 struct ChainedLog::Pending::Rep {
@@ -230,6 +248,11 @@ ChainedLog::Pending::~Pending() {
 Status ChainedLog::Pending::Wait() {
   if (rep_->entry != nullptr) rep_->log.Wait(std::exchange(rep_->entry, nullptr));
   return std::move(rep_->line.result);
+}
+
+Status ChainedLog::Check(Time now) {
+  if (!state_->ails()) return {};
+  return Append("log-resumed", {}, now);
 }
 
 ChainedLog::ChainedLog(std::unique_ptr<State> state) : state_(std::move(state)) {}

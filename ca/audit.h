@@ -29,8 +29,12 @@ class ChainedLog {
   static Result<std::unique_ptr<ChainedLog>> Open(const std::filesystem::path& file,
                                                   std::chrono::milliseconds patience = {});
   ~ChainedLog();
-  // Returns when the line is on disk.
+  // Returns when the line is on disk. When the disk was full the line is not in the file and the
+  // next may be tried; when it failed in another way that is final for this object.
   Status Append(std::string_view event, std::initializer_list<Field> fields, Time now);
+  // Whether a line could be appended now. Cheap, unless the last append failed: then a line that
+  // says "log-resumed" is tried.
+  Status Check(Time now);
 
   // A line in the queue, behind those that were begun before it. The log outlives it.
   class Pending {

@@ -9,6 +9,9 @@
 #include <pqxx/prepared_statement>
 #endif
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <unordered_map>
 #include <vector>
@@ -62,6 +65,12 @@ class PostgresConnection::Impl {
   explicit Impl(const std::string& conninfo) : connection_(conninfo) {
     BeTerse(connection_);
     session_ = std::make_unique<pqxx::nontransaction>(connection_);
+    socket_ = ::fcntl(connection_.sock(), F_DUPFD_CLOEXEC, 0);
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() {
+    if (socket_ >= 0) ::close(socket_);
   }
 
   // Runs `work`, which uses the session, and judges what it throws.
@@ -91,6 +100,7 @@ class PostgresConnection::Impl {
   std::unique_ptr<pqxx::nontransaction> session_;
   std::unordered_map<const char*, std::unique_ptr<PreparedStatement>> statements_;
   uint64_t incarnation_ = 0;
+  int socket_ = -1;
   bool usable_ = true;
   bool in_transaction_ = false;
   bool failed_ = false;  // PostgreSQL refuses every statement until the transaction is rolled back
@@ -189,27 +199,31 @@ PostgresConnection::PostgresConnection(std::unique_ptr<Impl> impl) : impl_(std::
 PostgresConnection::~PostgresConnection() = default;
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::Open(
-    const std::string& conninfo, const PostgresOptions& options) {
+    const std::string& conninfo, const PostgresOptions& options, PostgresWatch& watch) {
   std::unique_ptr<Impl> impl;
   try {
     impl = std::make_unique<Impl>(conninfo);
   } catch (const std::exception& failure) {
     Log(Level::kError, "cannot connect to the database", {{"detail", FirstLine(failure.what())}});
-    return Error{Code::kUnavailable, "the database cannot be reached"};
+    return JudgeConnectFailure(failure.what());
   }
+  if (impl->socket_ < 0) return Error{Code::kUnavailable, "no file descriptor is free"};
+  const PostgresWatch::Deadline deadline(watch, impl->socket_, options.patience);
   const std::string timeout = std::to_string(options.statement_timeout.count());
-  AGENTCA_TRY(impl->Execute("SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; "
-                            "SET bytea_output = 'hex'; SET statement_timeout = " +
-                            timeout + "; SET lock_timeout = " + timeout +
-                            "; SET idle_in_transaction_session_timeout = " +
-                            std::to_string(options.deadline.count())));
-  // Set to off, a commit that we were told of could be lost.
-  AGENTCA_TRY(impl->Execute(
-      "SELECT set_config('synchronous_commit', 'on', false) "
-      "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')"));
-  AGENTCA_ASSIGN(const pqxx::result start,
-                 impl->Execute("SELECT CAST(extract(epoch FROM pg_postmaster_start_time()) * "
-                               "1000000 AS BIGINT)"));
+  // One round trip. With synchronous_commit off, a commit that we were told of could be lost.
+  AGENTCA_ASSIGN(
+      const pqxx::result start,
+      impl->Execute("SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; "
+                    "SET bytea_output = 'hex'; SET statement_timeout = " +
+                    timeout + "; SET lock_timeout = " + timeout +
+                    "; SET idle_in_transaction_session_timeout = " +
+                    std::to_string(options.deadline.count()) +
+                    "; SET default_transaction_isolation = 'read committed'; "
+                    "SELECT set_config('synchronous_commit', 'on', false) "
+                    "WHERE current_setting('synchronous_commit') IN ('off', 'local', "
+                    "'remote_write'); "
+                    "SELECT CAST(extract(epoch FROM pg_postmaster_start_time()) * 1000000 AS "
+                    "BIGINT)"));
   impl->incarnation_ = start[0][0].as<uint64_t>();
   return std::unique_ptr<PostgresConnection>(new PostgresConnection(std::move(impl)));
 }
@@ -270,6 +284,6 @@ bool PostgresConnection::usable() const { return impl_->usable_ && impl_->connec
 bool PostgresConnection::collided() const { return impl_->collided_; }
 bool PostgresConnection::found_duplicate() const { return impl_->duplicate_; }
 uint64_t PostgresConnection::incarnation() const { return impl_->incarnation_; }
-int PostgresConnection::socket() const { return impl_->connection_.sock(); }
+int PostgresConnection::socket() const { return impl_->socket_; }
 
 }  // namespace agentca::storage

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "storage/postgres_watch.h"
 #include "storage/sql.h"
 
 namespace agentca::storage {
@@ -14,14 +15,17 @@ struct PostgresOptions {
   std::chrono::milliseconds statement_timeout{10'000};  // of one statement, kept by the server
   std::chrono::milliseconds deadline{20'000};           // of one transaction, kept by us
   std::chrono::milliseconds patience{3'000};            // for a server that is away
+  std::chrono::milliseconds migration{600'000};         // of a change of the schema
   std::chrono::milliseconds retrying{15'000};           // of transactions that get into each other's way
   size_t max_connections = 48;
 };
 
 class PostgresConnection final : public Connection {
  public:
+  // Takes connect_timeout of each host at most, and then what `watch` allows.
   static Result<std::unique_ptr<PostgresConnection>> Open(const std::string& conninfo,
-                                                          const PostgresOptions& options);
+                                                          const PostgresOptions& options,
+                                                          PostgresWatch& watch);
   ~PostgresConnection() override;
 
   Status Execute(const char* sql) override;
@@ -49,6 +53,8 @@ class PostgresConnection final : public Connection {
   bool found_duplicate() const;
   // Identity of this run of the server: changes when it starts anew. 0: it does not tell.
   uint64_t incarnation() const;
+  // Of the connection, but not libpq's own descriptor: libpq closes that one when the server goes,
+  // and its number may then be another's. This one is good while the connection object lives.
   int socket() const;
 
  private:

@@ -12,7 +12,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr int kDuplicateRetries = 3;
+// Writers of one sequence find each other's number in use by turns; with pauses that grow, so many
+// attempts are most of a second.
+constexpr int kDuplicateRetries = 20;
 constexpr milliseconds kFirstConnectPause{50};
 constexpr milliseconds kLongestConnectPause{1'000};
 
@@ -32,7 +34,7 @@ class PostgresDatabase::Patience {
 
   // False: it was long enough.
   bool Wait(Attempt::Next why) {
-    const bool collision = why == Attempt::Next::kAgainSoon;
+    const bool collision = why == Attempt::Next::kAgainSoon || why == Attempt::Next::kDuplicate;
     const auto until = collision ? colliding_until_ : away_until_;
     milliseconds& longest = collision ? collision_pause_ : away_pause_;
     thread_local std::minstd_rand random{std::random_device{}()};
@@ -60,22 +62,30 @@ PostgresDatabase::Lease::~Lease() {
 PostgresDatabase::PostgresDatabase(std::string conninfo, PostgresOptions options)
     : conninfo_(std::move(conninfo)), options_(options) {}
 
-// A server that refused a moment ago is not asked again by everybody at once.
+// A server that refused a moment ago is not asked again by everybody at once. It may have as many
+// connections as it takes: then those that there are have to do.
 Result<PostgresDatabase::Lease> PostgresDatabase::Borrow() {
   std::unique_lock lock(mutex_);
-  const bool free = returned_.wait_for(lock, options_.patience, [this] {
-    return !idle_.empty() || open_ < options_.max_connections;
-  });
-  if (!free) return Error{Code::kUnavailable, "the database is busy"};
+  const auto may_connect = [this] {
+    return open_ < options_.max_connections && steady_clock::now() >= no_connect_before_;
+  };
+  if (open_ == 0 && !may_connect()) return connect_failure_;
+  const auto until = steady_clock::now() + options_.patience;
+  while (idle_.empty() && !may_connect()) {
+    const auto wake = steady_clock::now() < no_connect_before_ ? std::min(until, no_connect_before_)
+                                                               : until;
+    returned_.wait_until(lock, wake);
+    if (open_ == 0 && !may_connect()) return connect_failure_;
+    if (steady_clock::now() >= until) return Error{Code::kUnavailable, "the database is busy"};
+  }
   if (!idle_.empty()) {
     Lease lease(*this, std::move(idle_.back()));
     idle_.pop_back();
     return lease;
   }
-  if (steady_clock::now() < no_connect_before_) return Away();
   ++open_;
   lock.unlock();
-  auto connection = PostgresConnection::Open(conninfo_, options_);
+  auto connection = PostgresConnection::Open(conninfo_, options_, watch_);
   lock.lock();
   if (connection.ok()) {
     connect_pause_ = milliseconds(0);
@@ -84,6 +94,7 @@ Result<PostgresDatabase::Lease> PostgresDatabase::Borrow() {
   --open_;
   connect_pause_ = std::clamp(connect_pause_ * 2, kFirstConnectPause, kLongestConnectPause);
   no_connect_before_ = steady_clock::now() + connect_pause_;
+  connect_failure_ = connection.error();
   returned_.notify_one();
   return std::move(connection).error();
 }
@@ -107,29 +118,28 @@ void PostgresDatabase::Return(std::unique_ptr<PostgresConnection> connection) {
 }
 
 PostgresDatabase::Attempt PostgresDatabase::TryWithin(PostgresConnection& connection,
-                                                      const Work& verb, int duplicates_left) {
+                                                      const Work& verb) {
   using Next = Attempt::Next;
   if (const Status begun = connection.Begin(PostgresConnection::Kind::kSerializable); !begun.ok())
-    return {Next::kAgainWhenThere, begun};
+    return {connection.usable() ? Next::kDone : Next::kAgainWhenThere, begun};
   const Status result = Guarded(verb, connection);
   if (!connection.usable()) return {Next::kAgainWhenThere, result.ok() ? Status(Away()) : result};
-  if (connection.collided()) return {Next::kAgainSoon, result};
-  if (!result.ok()) {
-    // What looks like a key in use may be one of a transaction beside this one.
-    const bool again = connection.found_duplicate() && duplicates_left > 0;
-    return {again ? Next::kAgainSoon : Next::kDone, result};
-  }
+  const auto refused = [&](const Status& status) -> Attempt {
+    if (connection.collided()) return {Next::kAgainSoon, status};
+    return {connection.found_duplicate() ? Next::kDuplicate : Next::kDone, status};
+  };
+  if (!result.ok() || connection.collided()) return refused(result);
   const PostgresConnection::End end = connection.Commit();
   if (end.fate == PostgresConnection::Fate::kCommitted) return {Next::kDone, {}};
   if (end.fate == PostgresConnection::Fate::kUnknown) return {Next::kUnknown, Unknown()};
-  return {connection.collided() ? Next::kAgainSoon : Next::kDone, end.cause};
+  return refused(end.cause);
 }
 
-PostgresDatabase::Attempt PostgresDatabase::TryVerb(const Work& verb, int duplicates_left) {
+PostgresDatabase::Attempt PostgresDatabase::TryVerb(const Work& verb, milliseconds deadline) {
   auto lease = Borrow();
   if (!lease.ok()) return {Attempt::Next::kAgainWhenThere, lease.error()};
-  const PostgresWatch::Deadline deadline(watch_, (*lease)->socket(), options_.deadline);
-  Attempt attempt = TryWithin(**lease, verb, duplicates_left);
+  const PostgresWatch::Deadline watched(watch_, (*lease)->socket(), deadline);
+  Attempt attempt = TryWithin(**lease, verb);
   (*lease)->Rollback();
   return attempt;
 }
@@ -143,10 +153,12 @@ Status PostgresDatabase::RunWrite(const Work& verb, const Settled* settled) {
 Status PostgresDatabase::Persist(const Work& verb, const Settled* settled) {
   using Next = Attempt::Next;
   Patience patience(options_);
+  int duplicates_left = kDuplicateRetries;
   bool doubt = false;  // an earlier attempt may have come to pass
-  for (int duplicates_left = kDuplicateRetries;; --duplicates_left) {
-    const Attempt attempt = TryVerb(verb, duplicates_left);
+  for (;;) {
+    Attempt attempt = TryVerb(verb, options_.deadline);
     doubt = doubt || attempt.next == Next::kUnknown;
+    if (attempt.next == Next::kDuplicate && duplicates_left-- == 0) attempt.next = Next::kDone;
     if (attempt.next != Next::kDone) {
       if (patience.Wait(attempt.next)) continue;
       if (!doubt) return attempt.status.ok() ? Status(Away()) : attempt.status;
@@ -162,44 +174,40 @@ Status PostgresDatabase::Persist(const Work& verb, const Settled* settled) {
   }
 }
 
-PostgresDatabase::Attempt PostgresDatabase::TryQuery(const Work& query) {
+PostgresDatabase::Attempt PostgresDatabase::TryQuery(const Work& query, milliseconds deadline) {
   auto lease = Borrow();
   if (!lease.ok()) return {Attempt::Next::kAgainWhenThere, lease.error()};
-  const PostgresWatch::Deadline deadline(watch_, (*lease)->socket(), options_.deadline);
+  const PostgresWatch::Deadline watched(watch_, (*lease)->socket(), deadline);
   Status result = Guarded(query, **lease);
   const bool there = (*lease)->usable();
   return {there ? Attempt::Next::kDone : Attempt::Next::kAgainWhenThere, std::move(result)};
 }
 
-Status PostgresDatabase::RunRead(const Work& query) {
+Status PostgresDatabase::Repeat(const Work& query) {
   Patience patience(options_);
   for (;;) {
-    Attempt attempt = TryQuery(query);
+    Attempt attempt = TryQuery(query, options_.deadline);
     if (attempt.next == Attempt::Next::kDone || !patience.Wait(attempt.next)) {
       return std::move(attempt.status);
     }
   }
 }
 
+Status PostgresDatabase::RunRead(const Work& query) { return Repeat(query); }
+
 Status PostgresDatabase::RunSnapshot(const Work& query) {
-  bool began = false;
-  Patience patience(options_);
-  for (;;) {
-    Attempt attempt = TryQuery([&](Connection& connection) -> Status {
-      auto& postgres = static_cast<PostgresConnection&>(connection);
-      AGENTCA_TRY(postgres.Begin(PostgresConnection::Kind::kSnapshot));
-      began = true;
-      Status result = query(connection);
-      postgres.Rollback();  // of a transaction that changed nothing
-      return result;
-    });
-    if (began || attempt.next == Attempt::Next::kDone || !patience.Wait(attempt.next))
-      return std::move(attempt.status);
-  }
+  return Repeat([&](Connection& connection) -> Status {
+    auto& postgres = static_cast<PostgresConnection&>(connection);
+    AGENTCA_TRY(postgres.Begin(PostgresConnection::Kind::kSnapshot));
+    Status result = query(connection);
+    postgres.Rollback();  // of a transaction that changed nothing
+    return result;
+  });
 }
 
 Status PostgresDatabase::RunSchema(const Work& work) {
   AGENTCA_ASSIGN(const Lease lease, Borrow());
+  const PostgresWatch::Deadline watched(watch_, lease->socket(), options_.migration);
   AGENTCA_TRY(lease->Begin(PostgresConnection::Kind::kSchema));
   Status result = Guarded(work, *lease);
   if (!result.ok()) return result;
@@ -214,13 +222,13 @@ Status PostgresDatabase::CheckHealth() {
     AGENTCA_ASSIGN(const bool found, row.Next());
     if (found && row.Text(0) == "off") return {};
     return Error{Code::kUnavailable, "the database cannot be written"};
-  });
+  }, options_.patience);
   if (!looked.status.ok() || !failed_) return looked.status;
   const Attempt probed = TryVerb(
       [](Connection& connection) {
         return Query(connection, "UPDATE health SET probes = probes + 1 WHERE id = 1").Run();
       },
-      0);
+      options_.patience);
   if (probed.next == Attempt::Next::kAgainSoon) return {};  // another writes it, so it can be written
   if (probed.status.ok()) failed_ = false;
   return probed.status;

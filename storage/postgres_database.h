@@ -21,7 +21,7 @@ class PostgresDatabase final : public Database {
   PostgresDatabase(std::string conninfo, PostgresOptions options);
 
   // kUnavailable when nothing can be written, also to a standby. Does not wait for a server that is
-  // away.
+  // away, nor long for one that is silent.
   Status CheckHealth() override;
 
   // For migrations: READ COMMITTED, not run again.
@@ -49,16 +49,18 @@ class PostgresDatabase final : public Database {
     std::unique_ptr<PostgresConnection> connection_;
   };
   struct Attempt {
-    enum class Next : uint8_t { kDone, kAgainSoon, kAgainWhenThere, kUnknown } next;
+    // kDuplicate: a key is in use, perhaps by a transaction beside this one, perhaps for good.
+    enum class Next : uint8_t { kDone, kDuplicate, kAgainSoon, kAgainWhenThere, kUnknown } next;
     Status status;
   };
 
   Result<Lease> Borrow();
   void Return(std::unique_ptr<PostgresConnection> connection);
   Status Persist(const Work& verb, const Settled* settled);
-  Attempt TryVerb(const Work& verb, int duplicates_left);
-  Attempt TryWithin(PostgresConnection& connection, const Work& verb, int duplicates_left);
-  Attempt TryQuery(const Work& query);
+  Attempt TryVerb(const Work& verb, std::chrono::milliseconds deadline);
+  Attempt TryWithin(PostgresConnection& connection, const Work& verb);
+  Attempt TryQuery(const Work& query, std::chrono::milliseconds deadline);
+  Status Repeat(const Work& query);
 
   const std::string conninfo_;
   const PostgresOptions options_;
@@ -69,6 +71,7 @@ class PostgresDatabase final : public Database {
   size_t open_ = 0;                                        // idle or in use
   std::chrono::steady_clock::time_point no_connect_before_{};
   std::chrono::milliseconds connect_pause_{0};
+  Error connect_failure_;  // why one waits until then
   std::atomic<bool> failed_{false};                        // the last write, for want of a database
 };
 

@@ -13,13 +13,17 @@ struct Row {
 Error Unavailable(const char* detail) { return {Code::kUnavailable, detail}; }
 
 // PostgreSQL's manual, appendix A. The first prefix that fits.
-const std::array<Row, 20>& Table() {
-  static const std::array<Row, 20> table{{
+const std::array<Row, 22>& Table() {
+  static const std::array<Row, 22> table{{
       {"40001", {.error = Unavailable("the database is busy"), .collision = true}},
       {"40P01", {.error = Unavailable("the database is busy"), .collision = true}},
       {"23505", {.error = {Code::kConflict, "an object with this key exists"}, .duplicate = true}},
       {"23P01", {.error = {Code::kConflict, "an object with this key exists"}, .duplicate = true}},
+      {"23503", {.error = {Code::kConflict, "an object that is needed or in use"}, .duplicate = true}},
       {"23", {.error = {Code::kConflict, "an object with this key exists"}}},
+      // "cached plan must not change result type": a newer node has migrated. A new connection
+      // prepares anew.
+      {"0A000", {.error = Unavailable("the database was changed"), .useless = true}},
       {"25006", {.error = Unavailable("the database cannot be written"), .useless = true}},
       {"53100", {.error = Unavailable("the database cannot grow")}},
       {"53", {.error = Unavailable("the database has no room")}},
@@ -46,6 +50,21 @@ PostgresFailure JudgeSqlState(std::string_view state) {
   for (const Row& row : Table())
     if (state.starts_with(row.prefix)) return row.failure;
   return {.error = {Code::kInternal, "database: SQLSTATE " + std::string(state)}};
+}
+
+Error JudgeConnectFailure(std::string_view words) {
+  constexpr std::array<std::array<const char*, 2>, 7> kKnown{{
+      {"session is read-only", "the database cannot be written"},
+      {"server is in hot standby mode", "the database cannot be written"},
+      {"authentication failed", "the database refuses this user"},
+      {"no password supplied", "the database refuses this user"},
+      {"no pg_hba.conf entry", "the database refuses this user"},
+      {"role \"", "the database refuses this user"},
+      {"database \"", "there is no such database"},
+  }};
+  for (const auto& [part, meaning] : kKnown)
+    if (words.find(part) != std::string_view::npos) return Unavailable(meaning);
+  return Unavailable("the database cannot be reached");
 }
 
 }  // namespace agentca::storage

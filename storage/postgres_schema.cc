@@ -71,7 +71,7 @@ Status Apply(Connection& connection, const Migration& migration) {
 // One transaction. Of several programs that start at once, one migrates while the others wait for
 // its row. A table that is in use is not waited for long: those who wait behind us would stand still.
 Status Migrate(Connection& connection) {
-  AGENTCA_TRY(connection.Execute("SET LOCAL lock_timeout = '3s'"));
+  AGENTCA_TRY(connection.Execute("SET LOCAL lock_timeout = '3s'; SET LOCAL statement_timeout = 0"));
   AGENTCA_TRY(connection.Execute(kFirstVersion));
   AGENTCA_ASSIGN(
       const Schema schema,

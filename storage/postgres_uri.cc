@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <vector>
 
 namespace agentca::storage {
 namespace {
@@ -34,8 +35,24 @@ std::string Quoted(const std::string& value) {
   return quoted + "'";
 }
 
-std::string WithoutNewline(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
+std::vector<std::string> Split(const std::string& list) {
+  std::vector<std::string> parts(1);
+  for (const char c : list) {
+    if (c == ',') parts.emplace_back();
+    if (c != ',') parts.back() += c;
+  }
+  return parts;
+}
+
+// One port is of all hosts.
+std::string HostsAndPorts(const std::string& hosts, const std::string& ports) {
+  const std::vector<std::string> of = Split(ports);
+  std::string text;
+  size_t i = 0;
+  for (const std::string& host : Split(hosts)) {
+    const std::string& port = of.size() == 1 ? of[0] : i < of.size() ? of[i] : "";
+    text += (i++ == 0 ? "" : ",") + host + (port.empty() ? "" : ":" + port);
+  }
   return text;
 }
 
@@ -46,22 +63,21 @@ std::string Describe(const std::map<std::string, std::string>& values) {
   };
   std::string text = "postgresql://";
   if (!value("user").empty()) text += value("user") + "@";
-  text += value("host").empty() ? value("hostaddr") : value("host");
-  if (!value("port").empty()) text += ":" + value("port");
-  return text + "/" + value("dbname");
+  const std::string hosts = value("host").empty() ? value("hostaddr") : value("host");
+  return text + HostsAndPorts(hosts, value("port")) + "/" + value("dbname");
 }
 
 }  // namespace
 
 Result<PostgresUri> ParsePostgresUri(std::string_view uri) {
   const std::string text(uri);
-  char* raw = nullptr;
+  // libpq's words about what it cannot read hold parts of it, which may be a password.
   const std::unique_ptr<PQconninfoOption, OptionsFree> options(
-      PQconninfoParse(text.c_str(), &raw));
-  const std::unique_ptr<char, void (*)(void*)> message(raw, PQfreemem);
+      text.find('\0') == std::string::npos ? PQconninfoParse(text.c_str(), nullptr) : nullptr);
   if (!options) {
-    return Error{Code::kMalformed, "storage: not a URI of PostgreSQL: " +
-                                       WithoutNewline(message ? message.get() : "no memory")};
+    return Error{Code::kMalformed,
+                 "storage: not of the form postgresql://USER@HOST[:PORT]/DATABASE[?OPTION=…] with "
+                 "options of libpq"};
   }
   std::map<std::string, std::string> values;
   for (const auto* each = options.get(); each->keyword != nullptr; ++each)

@@ -143,7 +143,7 @@ class Database {
     AGENTCA_TRY(RunRead(Keep(query, outcome)));
     return *std::move(outcome);
   }
-  // All statements see one state. It is not run again once a statement of it ran.
+  // All statements see one state. Keep it short: a driver puts an end to what takes long.
   template <class F>
   auto ReadSnapshot(const F& query) -> std::invoke_result_t<F, Connection&> {
     using Outcome = std::invoke_result_t<F, Connection&>;

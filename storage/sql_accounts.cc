@@ -16,6 +16,9 @@ constexpr const char* kById =
 constexpr const char* kByThumbprint =
     "SELECT id, status, spki, thumbprint, contacts, agreed_terms, created_at, grant_id "
     "FROM acme_account WHERE thumbprint = ?";
+constexpr const char* kProcessingOf =
+    "SELECT id FROM acme_order WHERE account = ? AND finalizing = 1 AND certificate IS NULL "
+    "AND error IS NULL";
 constexpr const char* kInsert =
     "INSERT INTO acme_account (id, status, spki, thumbprint, contacts, agreed_terms, created_at, "
     "grant_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -78,7 +81,10 @@ Result<acme::AccountCreation> SqlAcmeStore::CreateAccount(const acme::NewAccount
   return database_.Write([&](Connection& connection) -> Result<acme::AccountCreation> {
     const Account& wanted = request.account;
     auto existing = Load(connection, database_.keys(), kByThumbprint, wanted.thumbprint);
-    if (existing.ok()) return acme::AccountCreation{*std::move(existing), false};
+    if (existing.ok()) {  // its id tells one that an attempt of unknown fate has made
+      const bool created = existing->id == wanted.id;
+      return acme::AccountCreation{*std::move(existing), created};
+    }
     if (!IsNotFound(existing)) return existing.error();
     if (!wanted.grant.empty()) {
       AGENTCA_TRY(SpendGrantOn(connection, wanted.grant, wanted.id, wanted.created_at));
@@ -127,6 +133,9 @@ Status SqlAcmeStore::DeactivateAccount(const AccountId& id) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const AccountStatus status, AccountStatusOf(connection, id));
     if (status != AccountStatus::kValid) return {};
+    // What is begun for the account beside this has read its status, and now each has read what the
+    // other writes: one of them fails, and is not there after the other was acknowledged.
+    AGENTCA_TRY(Query(connection, kProcessingOf, id).Run());
     return Query(connection, "UPDATE acme_account SET status = ? WHERE id = ?",
                  static_cast<int>(AccountStatus::kDeactivated), id)
         .Run();
@@ -135,7 +144,7 @@ Status SqlAcmeStore::DeactivateAccount(const AccountId& id) {
 
 Status SqlAcmeStore::ChangeKey(const AccountId& id, std::string_view old_thumbprint,
                                   const ca::PublicKey& new_key, std::string_view new_thumbprint) {
-  return database_.Write([&](Connection& connection) -> Status {
+  const auto change = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const Account account, Load(connection, database_.keys(), kById, id));
     AGENTCA_TRY(GuardKeyChange(account, old_thumbprint));
     const auto holder = Load(connection, database_.keys(), kByThumbprint, new_thumbprint);
@@ -144,6 +153,11 @@ Status SqlAcmeStore::ChangeKey(const AccountId& id, std::string_view old_thumbpr
     return Query(connection, "UPDATE acme_account SET spki = ?, thumbprint = ? WHERE id = ?",
                  new_key.spki(), new_thumbprint, id)
         .Run();
+  };
+  return database_.Write(change, [&](Connection& connection) {
+    return Query(connection, "SELECT 1 FROM acme_account WHERE id = ? AND thumbprint = ?", id,
+                 new_thumbprint)
+        .Next();
   });
 }
 

@@ -29,6 +29,8 @@ Result<OrderRow> LoadOrderRow(Connection& connection, const acme::OrderId& id);
 
 Status InsertApproval(Connection& connection, const acme::OrderId& id,
                       const acme::Approval& approval);
+Result<bool> IsAsked(Connection& connection, const acme::OrderId& id,
+                     const acme::Approval& approval);
 Result<acme::Approval> LoadApproval(Connection& connection, const acme::OrderId& id);
 
 // Spends it on this account, and wipes its key. kUnauthorized as acme::Store::CreateAccount.

@@ -75,9 +75,8 @@ Result<bool> Exists(Connection& connection, const AgentId& id) {
   return Query(connection, kExists, id.tenant, id.name).Next();
 }
 
-Status NoteSources(Connection& connection, const Agent& agent) {
-  const std::vector<std::string> sources = SourcesOf(agent);
-  AGENTCA_TRY(RequireSources(connection, sources));
+Status NoteSources(Connection& connection, const Agent& agent,
+                   const std::vector<std::string>& sources) {
   AGENTCA_TRY(Query(connection, kForgetSources, agent.id.tenant, agent.id.name).Run());
   for (const std::string& each : sources) {
     AGENTCA_TRY(Query(connection, kNeedSource, each, agent.id.tenant, agent.id.name).Run());
@@ -89,11 +88,13 @@ Result<Agent> Keep(Connection& connection, Result<AgentStep> step, const Change&
   if (!step.ok()) return step.error();
   const Agent& agent = step->agent;
   if (step->note.what.empty()) return agent;
+  const std::vector<std::string> sources = SourcesOf(agent);
+  AGENTCA_TRY(RequireSources(connection, sources));  // before anything is written: see AdmitWithin
   AGENTCA_TRY(Query(connection, kSave, agent.id.tenant, agent.id.name,
                     static_cast<int>(agent.status), agent.admitted_by, agent.version,
                     agent.created_at, agent.changed_at, RegistrationToJson(agent))
                   .Run());
-  AGENTCA_TRY(NoteSources(connection, agent));
+  AGENTCA_TRY(NoteSources(connection, agent, sources));
   AGENTCA_TRY(AppendEvent(connection, agent.id, step->note, change));
   return agent;
 }
@@ -126,6 +127,17 @@ Result<std::vector<Agent>> List(Connection& connection, const AgentId& after,
   return ReadAll(row.Bind(static_cast<int64_t>(filter.limit)));
 }
 
+Result<bool> IsStored(Connection& connection, const Agent& agent) {
+  const auto stored = LoadAgent(connection, agent.id);
+  if (stored.ok()) {
+    return stored->version == agent.version && stored->status == agent.status &&
+           stored->changed_at == agent.changed_at &&
+           RegistrationToJson(*stored) == RegistrationToJson(agent);
+  }
+  if (stored.error().code == Code::kNotFound) return false;
+  return stored.error();
+}
+
 }  // namespace
 
 Result<Agent> LoadAgent(Connection& connection, const AgentId& id) {
@@ -143,12 +155,16 @@ Result<Agent> AdmitWithin(Connection& connection, const Agent& agent, const Chan
 }
 
 Result<Agent> SqlAgents::AddAgent(const Agent& agent, const Change& change) {
-  return database_.Write([&](Connection& connection) -> Result<Agent> {
-    AGENTCA_ASSIGN(AgentStep step, StartAgent(agent, false, change));
+  AGENTCA_ASSIGN(const AgentStep step, StartAgent(agent, false, change));
+  const auto add = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const bool exists, Exists(connection, agent.id));
     if (exists) return AgentExists(agent.id);
-    return Keep(connection, std::move(step), change);
-  });
+    AGENTCA_TRY(Keep(connection, step, change));
+    return {};
+  };
+  AGENTCA_TRY(database_.Write(
+      add, [&](Connection& connection) { return IsStored(connection, step.agent); }));
+  return step.agent;
 }
 
 Result<Agent> SqlAgents::AdmitAgent(const Agent& agent, const Change& change) {
@@ -168,10 +184,15 @@ Result<std::vector<Agent>> SqlAgents::ListAgents(const ca::AgentFilter& filter) 
 }
 
 Result<Agent> SqlAgents::ChangeAgent(const Agent& agent, const Change& change) {
-  return database_.Write([&](Connection& connection) -> Result<Agent> {
+  Agent changed;  // an attempt of unknown fate leaves here what it may have stored
+  const auto store = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const Agent stored, LoadAgent(connection, agent.id));
-    return Keep(connection, ChangedAgent(stored, agent, change), change);
-  });
+    AGENTCA_ASSIGN(changed, Keep(connection, ChangedAgent(stored, agent, change), change));
+    return {};
+  };
+  AGENTCA_TRY(database_.Write(
+      store, [&](Connection& connection) { return IsStored(connection, changed); }));
+  return changed;
 }
 
 Result<Agent> SqlAgents::SetAgentStatus(const AgentId& id, AgentStatus status,

@@ -42,8 +42,7 @@ Result<ca::Agent> LoadAgent(Connection& connection, const ca::AgentId& id);  // 
 // The same, and nobody changes the agent before this transaction ends: whoever was told of a change
 // finds all that was allowed before it.
 Result<ca::Agent> LoadAgentForGuard(Connection& connection, const ca::AgentId& id);
-// As AgentRegistry::AdmitAgent. A caller whose transaction goes on after a failure of this must
-// roll back: it may have written a part.
+// As AgentRegistry::AdmitAgent. Whoever it refuses (kMalformed), it has written nothing.
 Result<ca::Agent> AdmitWithin(Connection& connection, const ca::Agent& agent,
                               const ca::Change& change);
 

@@ -67,6 +67,11 @@ const Value* PointerTo(const std::optional<Value>& value) {
   return value ? &*value : nullptr;
 }
 
+Result<bool> IsGone(Connection& connection, const char* sql, const std::string& name) {
+  AGENTCA_ASSIGN(const bool found, Query(connection, sql, name).Next());
+  return !found;
+}
+
 // kConflict when `sql` finds something that needs the source.
 Status RefuseUsers(Connection& connection, const char* sql, const std::string& source) {
   Query row(connection, sql, source);
@@ -98,12 +103,14 @@ Status SqlAgents::PutRule(const AdmissionRule& rule, const Change& change) {
 
 // Also one that cannot be read: removing it is how to be rid of it.
 Status SqlAgents::RemoveRule(const std::string& name, const Change& change) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(const bool found, Query(connection, kRuleExists, name).Next());
-    if (!found) return NoSuchRule(name);
-    AGENTCA_TRY(Query(connection, "DELETE FROM admission_rule WHERE name = ?", name).Run());
-    return AppendEvent(connection, {}, RemoveRuleNote(name), change);
-  });
+  return database_.Write(
+      [&](Connection& connection) -> Status {
+        AGENTCA_ASSIGN(const bool found, Query(connection, kRuleExists, name).Next());
+        if (!found) return NoSuchRule(name);
+        AGENTCA_TRY(Query(connection, "DELETE FROM admission_rule WHERE name = ?", name).Run());
+        return AppendEvent(connection, {}, RemoveRuleNote(name), change);
+      },
+      [&](Connection& connection) { return IsGone(connection, kRuleExists, name); });
 }
 
 Result<std::vector<AdmissionRule>> SqlAgents::ListRules() {
@@ -123,14 +130,16 @@ Status SqlAgents::PutSource(const EvidenceSource& source, const Change& change) 
 }
 
 Status SqlAgents::RemoveSource(const std::string& name, const Change& change) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(const bool found, Query(connection, kSource, name).Next());
-    if (!found) return NoSuchSource(name);
-    AGENTCA_TRY(RefuseUsers(connection, kRuleThatNeeds, name));
-    AGENTCA_TRY(RefuseUsers(connection, kAgentThatNeeds, name));
-    AGENTCA_TRY(Query(connection, "DELETE FROM evidence_source WHERE name = ?", name).Run());
-    return AppendEvent(connection, {}, RemoveSourceNote(name), change);
-  });
+  return database_.Write(
+      [&](Connection& connection) -> Status {
+        AGENTCA_ASSIGN(const bool found, Query(connection, kSource, name).Next());
+        if (!found) return NoSuchSource(name);
+        AGENTCA_TRY(RefuseUsers(connection, kRuleThatNeeds, name));
+        AGENTCA_TRY(RefuseUsers(connection, kAgentThatNeeds, name));
+        AGENTCA_TRY(Query(connection, "DELETE FROM evidence_source WHERE name = ?", name).Run());
+        return AppendEvent(connection, {}, RemoveSourceNote(name), change);
+      },
+      [&](Connection& connection) { return IsGone(connection, kSource, name); });
 }
 
 Result<std::vector<EvidenceSource>> SqlAgents::ListSources() {

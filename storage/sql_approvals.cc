@@ -20,6 +20,9 @@ constexpr const char* kByOrder =
 constexpr const char* kDecide =
     "UPDATE acme_approval SET decision = ?, decided_by = ?, reason = ?, decided_at = ? "
     "WHERE order_id = ?";
+constexpr const char* kIsDecided =
+    "SELECT 1 FROM acme_approval WHERE order_id = ? AND decision = ? AND decided_by = ? "
+    "AND reason = ? AND decided_at = ?";
 constexpr const char* kAll =
     "SELECT p.order_id, o.account FROM acme_approval p JOIN acme_order o ON o.id = p.order_id "
     "WHERE (p.asked_at, p.order_id) < (?, ?) ORDER BY p.asked_at DESC, p.order_id DESC LIMIT ?";
@@ -47,6 +50,13 @@ Status InsertApproval(Connection& connection, const OrderId& id, const Approval&
       .Run();
 }
 
+Result<bool> IsAsked(Connection& connection, const OrderId& id, const Approval& approval) {
+  return Query(connection,
+               "SELECT 1 FROM acme_approval WHERE order_id = ? AND csr = ? AND asked_at = ?", id,
+               approval.csr, approval.asked_at)
+      .Next();
+}
+
 Result<Approval> LoadApproval(Connection& connection, const OrderId& id) {
   Query row(connection, kByOrder, id);
   AGENTCA_ASSIGN(const bool found, row.Next());
@@ -67,13 +77,18 @@ Result<Approval> LoadApproval(Connection& connection, const OrderId& id) {
 
 Status SqlAcmeStore::DecideApproval(const OrderId& id, Decision decision, const std::string& by,
                                        const std::string& reason, Time now) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
-    AGENTCA_TRY(Decide(row.order, decision, by, reason, now));
-    SqlLedger ledger(connection);
-    AGENTCA_TRY(GuardDecision(ledger, *row.order.approval));
-    return Query(connection, kDecide, static_cast<int>(decision), by, reason, now, id).Run();
-  });
+  return database_.Write(
+      [&](Connection& connection) -> Status {
+        AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
+        AGENTCA_TRY(Decide(row.order, decision, by, reason, now));
+        SqlLedger ledger(connection);
+        AGENTCA_TRY(GuardDecision(ledger, *row.order.approval));
+        return Query(connection, kDecide, static_cast<int>(decision), by, reason, now, id).Run();
+      },
+      [&](Connection& connection) {
+        return Query(connection, kIsDecided, id, static_cast<int>(decision), by, reason, now)
+            .Next();
+      });
 }
 
 Result<std::vector<ApprovalRecord>> SqlAcmeStore::ListApprovals(bool all, std::string_view after,

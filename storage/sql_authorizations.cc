@@ -94,17 +94,20 @@ Result<Authorization> LoadNext(Query& row) {
   return Read(row);
 }
 
+std::optional<std::string> ErrorText(const Attempt& attempt) {
+  if (!attempt.error) return std::nullopt;
+  return ToJson(*attempt.error);
+}
+
 Status SaveAttempt(Connection& connection, const Authorization& authorization,
                    const std::string& self) {
   const Attempt& attempt = *authorization.attempt;
-  std::optional<std::string> error;
-  if (attempt.error) error = ToJson(*attempt.error);
   std::optional<std::string_view> payload;
   if (!attempt.payload.empty()) payload = attempt.payload;
   std::optional<std::string_view> worker;  // as long as there is work
   if (attempt.state == AttemptState::kProcessing) worker = self;
-  Query row(connection, kSetAttempt, ToString(attempt.type), static_cast<int>(attempt.state), error,
-            attempt.validated_at, payload, worker, authorization.id, self);
+  Query row(connection, kSetAttempt, ToString(attempt.type), static_cast<int>(attempt.state),
+            ErrorText(attempt), attempt.validated_at, payload, worker, authorization.id, self);
   AGENTCA_ASSIGN(const bool ours, row.Next());
   if (!ours) return TakenUp();
   return row.Run();  // a statement with RETURNING acts to the end
@@ -168,11 +171,16 @@ Result<Authorization> SqlAcmeStore::FindAuthorization(const AuthorizationId& id)
 Result<acme::Store::Started> SqlAcmeStore::BeginChallenge(const AuthorizationId& id,
                                                              acme::ChallengeType type,
                                                              std::string_view payload, Time now) {
+  // An attempt of unknown fate may have begun it: then the validation is ours, or nobody's. That it
+  // is another's is harmless, because only the worker's outcome counts.
+  bool begun = false;
   return database_.Write([&](Connection& connection) -> Result<Started> {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
     AGENTCA_ASSIGN(const bool started, StartAttempt(authorization, type, payload, now));
     if (started) AGENTCA_TRY(SaveAttempt(connection, authorization, process_));
-    return Started{std::move(authorization), started};
+    begun = begun || started;
+    const bool ours = begun && AwaitsValidation(authorization);
+    return Started{std::move(authorization), ours};
   });
 }
 
@@ -186,7 +194,8 @@ Status SqlAcmeStore::RecordRetry(const AuthorizationId& id, const Error& error) 
 
 Status SqlAcmeStore::FinishChallenge(const AuthorizationId& id,
                                         const Result<acme::Proof>& outcome, Time now) {
-  return database_.Write([&](Connection& connection) -> Status {
+  std::optional<Attempt> finished;  // what an attempt of unknown fate may have stored
+  const auto finish = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
     const bool dropped = authorization.attestation.has_value();
     SqlLedger ledger(connection);
@@ -194,17 +203,29 @@ Status SqlAcmeStore::FinishChallenge(const AuthorizationId& id,
     if (!dropped && authorization.attestation) {
       AGENTCA_TRY(SaveAttestation(connection, authorization));
     }
-    return SaveAttempt(connection, authorization, process_);
+    AGENTCA_TRY(SaveAttempt(connection, authorization, process_));
+    finished = authorization.attempt;
+    return {};
+  };
+  return database_.Write(finish, [&](Connection& connection) -> Result<bool> {
+    AGENTCA_ASSIGN(const Authorization stored, LoadAuthorization(connection, id));
+    return finished && stored.attempt && stored.attempt->state == finished->state &&
+           stored.attempt->validated_at == finished->validated_at &&
+           ErrorText(*stored.attempt) == ErrorText(*finished);
   });
 }
 
 Status SqlAcmeStore::RecordDrop(const AuthorizationId& id, const acme::Attestation& attestation,
                                    Time now) {
-  return database_.Write([&](Connection& connection) -> Status {
+  const auto record = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
     SqlLedger ledger(connection);
     AGENTCA_TRY(storage::RecordDrop(ledger, authorization, attestation, now));
     return SaveAttestation(connection, authorization);
+  };
+  return database_.Write(record, [&](Connection& connection) -> Result<bool> {
+    AGENTCA_ASSIGN(const Authorization stored, LoadAuthorization(connection, id));
+    return stored.attestation && stored.attestation->evidence_hash == attestation.evidence_hash;
   });
 }
 

@@ -142,19 +142,19 @@ Result<int64_t> PositionOf(Connection& connection, const std::string& after) {
   return row.Int(0);
 }
 
-// False: there are no more, or `visit` has seen enough. A driver may hold all rows of a statement in
-// memory, hence the pages.
-Result<bool> VisitPage(Connection& connection, const ca::IssuerId& issuer, Time not_before,
-                       Bytes& after, const std::function<bool(const ca::RevokedEntry&)>& visit) {
+using Entries = std::vector<ca::RevokedEntry>;
+
+Result<Entries> LoadRevoked(Connection& connection, const ca::IssuerId& issuer, Time not_before,
+                            const Bytes& after) {
+  Entries entries;
   Query row(connection, kRevokedOf, issuer, not_before, after);
-  for (bool any = false;; any = true) {
+  for (;;) {
     AGENTCA_ASSIGN(const bool found, row.Next());
-    if (!found) return any;
+    if (!found) return entries;
     AGENTCA_ASSIGN(auto serial, ReadSerial(row, 0));
     AGENTCA_ASSIGN(const auto revocation, ReadRevocation(row, 1, 2));
     if (!revocation || !row.intact()) return Damaged("a revocation");
-    after = serial.bytes();
-    if (!visit({std::move(serial), *revocation})) return false;
+    entries.push_back({std::move(serial), *revocation});
   }
 }
 
@@ -199,16 +199,21 @@ Result<Records> SqlCertificateStore::List(const CertificateFilter& filter) {
   });
 }
 
+// By pages, each a read of its own: what was revoked before the visit began stays so, hence is in one
+// of them, however long the visit takes and whatever becomes of a connection meanwhile.
 Status SqlCertificateStore::VisitRevoked(
     const ca::IssuerId& issuer, Time not_before,
     const std::function<bool(const ca::RevokedEntry&)>& visit) {
-  return database_.ReadSnapshot([&](Connection& connection) -> Status {
-    Bytes after;
-    for (bool more = true; more;) {
-      AGENTCA_ASSIGN(more, VisitPage(connection, issuer, not_before, after, visit));
-    }
-    return {};
-  });
+  Bytes after;
+  for (;;) {
+    AGENTCA_ASSIGN(const Entries page, database_.Read([&](Connection& connection) {
+      return LoadRevoked(connection, issuer, not_before, after);
+    }));
+    if (page.empty()) return {};
+    for (const ca::RevokedEntry& each : page)
+      if (!visit(each)) return {};
+    after = page.back().serial.bytes();
+  }
 }
 
 Result<std::vector<ca::RevocationEvent>> SqlCertificateStore::RevocationsSince(int64_t after,

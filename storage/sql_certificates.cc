@@ -38,14 +38,23 @@ constexpr const char* kSetDerBesideTbs = "UPDATE certificate_body SET der = ? WH
 constexpr const char* kInsertEvent =
     "INSERT INTO revocation_event (sequence, serial) VALUES "
     "((SELECT coalesce(max(sequence), 0) + 1 FROM revocation_event), ?)";
+// Looks for the certificates of the key though it needs none: an intent for it that began before and
+// has not ended has looked at compromised_key, and now each has read what the other writes. One of
+// them fails, and does not come to pass after the other was acknowledged.
 constexpr const char* kCompromise =
     "INSERT INTO compromised_key (spki_sha256) "
-    "SELECT spki_sha256 FROM certificate_body WHERE id = ? AND spki_sha256 IS NOT NULL "
-    "ON CONFLICT DO NOTHING";
+    "SELECT DISTINCT spki_sha256 FROM certificate_body WHERE spki_sha256 = "
+    "(SELECT spki_sha256 FROM certificate_body WHERE id = ?) ON CONFLICT DO NOTHING";
 constexpr const char* kIsCompromised = "SELECT 1 FROM compromised_key WHERE spki_sha256 = ?";
 constexpr const char* kIsCertified = "SELECT 1 FROM certificate_body WHERE spki_sha256 = ? LIMIT 1";
 constexpr const char* kHasReference =
     "SELECT 1 FROM certificate_body WHERE reference = ? AND reference <> '' LIMIT 1";
+constexpr const char* kIsIntended =
+    "SELECT 1 FROM certificate_status s JOIN certificate_body b ON b.id = s.body "
+    "WHERE s.serial = ? AND b.reference = ? AND b.spki_sha256 = ?";
+constexpr const char* kHasDer =
+    "SELECT 1 FROM certificate_status s JOIN certificate_body b ON b.id = s.body "
+    "WHERE s.serial = ? AND s.state = 1 AND b.der = ?";
 constexpr const char* kNextCrlNumber =
     "INSERT INTO crl_number (issuer, number) VALUES (?, 1) "
     "ON CONFLICT (issuer) DO UPDATE SET number = crl_number.number + 1 RETURNING number";
@@ -177,19 +186,28 @@ Status AddCertificate(Connection& connection, const ca::Certificate& certificate
   return Query(connection, kIssued, certificate.serial.bytes()).Run();
 }
 
+Result<bool> IsIntended(Connection& connection, const ca::Ticket& ticket) {
+  return Query(connection, kIsIntended, ticket.serial().bytes(), ticket.reference(), ticket.key())
+      .Next();
+}
+
 Result<bool> HasHadIntent(Connection& connection, std::string_view reference) {
   return Query(connection, kHasReference, reference).Next();
 }
 
 Status SqlCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
   return database_.Write(
-      [&](Connection& connection) { return AddIntent(connection, ticket, process_, now); });
+      [&](Connection& connection) { return AddIntent(connection, ticket, process_, now); },
+      [&](Connection& connection) { return IsIntended(connection, ticket); });
 }
 
 Status SqlCertificateStore::RecordCertificate(const ca::Certificate& certificate,
                                                  const IssuerId& issuer) {
   return database_.Write(
-      [&](Connection& connection) { return AddCertificate(connection, certificate, issuer); });
+      [&](Connection& connection) { return AddCertificate(connection, certificate, issuer); },
+      [&](Connection& connection) {
+        return Query(connection, kHasDer, certificate.serial.bytes(), certificate.der).Next();
+      });
 }
 
 Status SqlCertificateStore::Abandon(const IssuerId& issuer, const Serial& serial, Time at) {
@@ -203,14 +221,20 @@ Status SqlCertificateStore::Abandon(const IssuerId& issuer, const Serial& serial
 
 Status SqlCertificateStore::Revoke(const IssuerId& issuer, const Serial& serial,
                                       ca::Reason reason, Time at) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
-    AGENTCA_TRY(GuardRevoking(row.status.state, row.status.revocation.has_value()));
-    if (reason == ca::Reason::kKeyCompromise) {
-      AGENTCA_TRY(Query(connection, kCompromise, row.body).Run());
-    }
-    return MarkRevoked(connection, serial, row.status.state, reason, at);
-  });
+  return database_.Write(
+      [&](Connection& connection) -> Status {
+        AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
+        AGENTCA_TRY(GuardRevoking(row.status.state, row.status.revocation.has_value()));
+        if (reason == ca::Reason::kKeyCompromise) {
+          AGENTCA_TRY(Query(connection, kCompromise, row.body).Run());
+        }
+        return MarkRevoked(connection, serial, row.status.state, reason, at);
+      },
+      [&](Connection& connection) -> Result<bool> {
+        AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, serial));
+        const auto& revocation = row.status.revocation;
+        return revocation && revocation->at == at && revocation->reason == reason;
+      });
 }
 
 Result<uint64_t> SqlCertificateStore::NextCrlNumber(const IssuerId& issuer) {

@@ -42,6 +42,8 @@ Status AddIntent(Connection& connection, const ca::Ticket& ticket, const std::st
                  Time now);
 Status AddCertificate(Connection& connection, const ca::Certificate& certificate,
                       const ca::IssuerId& issuer);
+// Has this intent been recorded? Serials are drawn at random: who has it is who was given it.
+Result<bool> IsIntended(Connection& connection, const ca::Ticket& ticket);
 // Was an intent with this reference ever recorded? Not for "".
 Result<bool> HasHadIntent(Connection& connection, std::string_view reference);
 

@@ -71,12 +71,7 @@ Result<ca::Agent> SqlLedger::FindAgent(const ca::AgentId& id) {
 }
 
 Result<ca::Agent> SqlLedger::Admit(const ca::Agent& agent, const ca::Change& change) {
-  AGENTCA_TRY(Query(connection_, "SAVEPOINT admit").Run());
-  auto admitted = AdmitWithin(connection_, agent, change);
-  if (!connection_.in_transaction()) return admitted;  // the database failed
-  if (!admitted.ok()) AGENTCA_TRY(Query(connection_, "ROLLBACK TO admit").Run());
-  AGENTCA_TRY(Query(connection_, "RELEASE admit").Run());
-  return admitted;
+  return AdmitWithin(connection_, agent, change);
 }
 
 Status SqlLedger::Append(const AttestationRecord& record) {

@@ -13,6 +13,7 @@ constexpr const char* kInsert =
 constexpr const char* kById =
     "SELECT g.key_id, g.mac_key, g.created_at, g.expires_at, g.account, a.attestation "
     "FROM acme_grant g LEFT JOIN attestation a ON a.reference = g.key_id WHERE g.key_id = ?";
+constexpr const char* kIsRecorded = "SELECT 1 FROM acme_grant WHERE key_id = ? AND mac_key = ?";
 // The same number of octets, so that they are written over those of the key.
 constexpr const char* kSpend =
     "UPDATE acme_grant SET mac_key = ?, account = ? WHERE key_id = ?";
@@ -47,7 +48,7 @@ Status SpendGrantOn(Connection& connection, const std::string& key_id,
 }
 
 Status SqlAcmeStore::RecordGrant(const Grant& grant) {
-  return database_.Write([&](Connection& connection) -> Status {
+  const auto record = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const bool known, Query(connection, kById, grant.key_id).Next());
     if (known) return IdInUse();
     SqlLedger ledger(connection);
@@ -55,6 +56,9 @@ Status SqlAcmeStore::RecordGrant(const Grant& grant) {
     return Query(connection, kInsert, grant.key_id, grant.mac_key, grant.created_at,
                  grant.expires_at)
         .Run();
+  };
+  return database_.Write(record, [&](Connection& connection) {
+    return Query(connection, kIsRecorded, grant.key_id, grant.mac_key).Next();
   });
 }
 

@@ -18,6 +18,10 @@ constexpr const char* kById =
     "SELECT o.id, o.account, o.created_at, o.expires_at, o.identifiers, o.authorizations, "
     "o.not_before, o.not_after, o.finalizing, o.certificate, o.error, a.status, o.approval "
     "FROM acme_order o JOIN acme_account a ON a.id = o.account WHERE o.id = ?";
+constexpr const char* kIsPlaced =
+    "SELECT 1 FROM acme_order WHERE id = ? AND account = ? AND created_at = ?";
+constexpr const char* kIsSettled =
+    "SELECT 1 FROM acme_order WHERE id = ? AND (certificate = ? OR error = ?)";
 constexpr const char* kByCertificate = "SELECT id FROM acme_order WHERE certificate = ?";
 // The orders that can be anything but invalid, as far as the row tells.
 constexpr const char* kByAccount =
@@ -110,6 +114,15 @@ Status Settle(Connection& connection, const OrderId& id, const Result<ca::Serial
   return *settled ? Status() : Status(TakenUp());
 }
 
+Result<bool> IsSettled(Connection& connection, const OrderId& id,
+                       const Result<ca::Serial>& outcome) {
+  std::optional<Bytes> serial;
+  std::optional<std::string> error;
+  if (outcome.ok()) serial = outcome->bytes();
+  if (!outcome.ok()) error = ToJson(outcome.error());
+  return Query(connection, kIsSettled, id, serial, error).Next();
+}
+
 // Where a page begins: before everything, or after the order `after`.
 struct Position {
   int64_t created_at = INT64_MAX;
@@ -155,15 +168,20 @@ Result<OrderRow> LoadOrderRow(Connection& connection, const OrderId& id) {
 }
 
 Result<OrderView> SqlAcmeStore::CreateOrder(const acme::NewOrder& request) {
-  return database_.Write([&](Connection& connection) -> Result<OrderView> {
-    AGENTCA_ASSIGN(const auto account, AccountStatusOf(connection, request.order.account_id));
+  const Order& order = request.order;
+  const auto place = [&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(const auto account, AccountStatusOf(connection, order.account_id));
     AGENTCA_TRY(GuardAccountChange(account));
     AGENTCA_TRY(InsertOrder(connection, request));
     for (const auto& authorization : request.authorizations) {
       AGENTCA_TRY(InsertAuthorization(connection, authorization));
     }
-    return OrderView{request.order, request.authorizations};
-  });
+    return {};
+  };
+  AGENTCA_TRY(database_.Write(place, [&](Connection& connection) {
+    return Query(connection, kIsPlaced, order.id, order.account_id, order.created_at).Next();
+  }));
+  return OrderView{order, request.authorizations};
 }
 
 Result<OrderView> SqlAcmeStore::FindOrder(const OrderId& id) {
@@ -207,25 +225,29 @@ Result<acme::OrderPage> SqlAcmeStore::ListOrders(const acme::AccountId& id,
 
 Status SqlAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
                                       const acme::FinalizeGuard& guard, Time now) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_TRY(CheckReady(connection, id, guard, now));
-    AGENTCA_TRY(MarkFinalizing(connection, id, false, process_));
-    return AddIntent(connection, ticket, process_, now);
-  });
+  return database_.Write(
+      [&](Connection& connection) -> Status {
+        AGENTCA_TRY(CheckReady(connection, id, guard, now));
+        AGENTCA_TRY(MarkFinalizing(connection, id, false, process_));
+        return AddIntent(connection, ticket, process_, now);
+      },
+      [&](Connection& connection) { return IsIntended(connection, ticket); });
 }
 
 Status SqlAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approval,
                                     const acme::FinalizeGuard& guard, Time now) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_TRY(CheckReady(connection, id, guard, now));
-    AGENTCA_TRY(InsertApproval(connection, id, approval));
-    return MarkFinalizing(connection, id, true, process_);
-  });
+  return database_.Write(
+      [&](Connection& connection) -> Status {
+        AGENTCA_TRY(CheckReady(connection, id, guard, now));
+        AGENTCA_TRY(InsertApproval(connection, id, approval));
+        return MarkFinalizing(connection, id, true, process_);
+      },
+      [&](Connection& connection) { return IsAsked(connection, id, approval); });
 }
 
 Status SqlAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
                                       const acme::FinalizeGuard& guard, Time now) {
-  return database_.Write([&](Connection& connection) -> Status {
+  const auto begin = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
     AGENTCA_TRY(GuardApproved(row.order, row.account, ticket, now));
     AGENTCA_ASSIGN(const bool begun, HasHadIntent(connection, id));
@@ -237,23 +259,28 @@ Status SqlAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
     AGENTCA_ASSIGN(const bool ours, RunAsWorker(update));
     if (!ours) return BegunBefore();
     return AddIntent(connection, ticket, process_, now);
-  });
+  };
+  return database_.Write(
+      begin, [&](Connection& connection) { return IsIntended(connection, ticket); });
 }
 
 Status SqlAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
                                       const ca::IssuerId& issuer,
                                       const std::optional<ca::AgentId>& agent) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_TRY(Settle(connection, id, certificate.serial, process_));
-    SqlLedger ledger(connection);
-    if (agent) AGENTCA_TRY(GuardAgent(*agent, ledger.FindAgent(*agent)));
-    return AddCertificate(connection, certificate, issuer);
-  });
+  return database_.Write(
+      [&](Connection& connection) -> Status {
+        AGENTCA_TRY(Settle(connection, id, certificate.serial, process_));
+        SqlLedger ledger(connection);
+        if (agent) AGENTCA_TRY(GuardAgent(*agent, ledger.FindAgent(*agent)));
+        return AddCertificate(connection, certificate, issuer);
+      },
+      [&](Connection& connection) { return IsSettled(connection, id, certificate.serial); });
 }
 
 Status SqlAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
   return database_.Write(
-      [&](Connection& connection) { return Settle(connection, id, outcome, process_); });
+      [&](Connection& connection) { return Settle(connection, id, outcome, process_); },
+      [&](Connection& connection) { return IsSettled(connection, id, outcome); });
 }
 
 }  // namespace agentca::storage

@@ -158,8 +158,9 @@ Status Authority::Ready() {
   if (!keys_->Healthy()) return Error{Code::kUnavailable, "signer"};
   if (heartbeat_ && !heartbeat_->alive()) return Error{Code::kUnavailable, "store"};
   if (!backend_->acme().CheckHealth().ok()) return Error{Code::kUnavailable, "store"};
-  if (!roles_.Has(Role::kOcsp)) return {};
   const Time now = clock_.Now();
+  if (!audit_->Check(now).ok()) return Error{Code::kUnavailable, "audit log"};
+  if (!roles_.Has(Role::kOcsp)) return {};
   for (const ca::CrlSource* source : {root_crl_, issuing_crl_}) {
     const auto crl = source->current();
     if (!crl || RemainingLife(crl->summary.this_update, crl->summary.next_update, now) < kFailBelow)

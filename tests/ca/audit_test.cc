@@ -329,23 +329,36 @@ class FileSizeLimit {
   void (*old_handler_)(int);
 };
 
-TEST_F(Audit, NeverClaimsDurabilityAgainAfterAFailedWrite) {
-  std::string before;
+TEST_F(Audit, GoesOnAfterAFullDiskBehindTheLastLineThatIsDurable) {
+  const auto log = Open();
+  ASSERT_TRUE(log->Append("issue", {}, kNow).ok());
+  const std::string before = Read(file_);
+  EXPECT_TRUE(log->Check(kNow).ok());
   {
-    const auto log = Open();
-    ASSERT_TRUE(log->Append("issue", {}, kNow).ok());
-    before = Read(file_);
-    {
-      const FileSizeLimit limit(before.size() + 40);
-      const auto status = log->Append("issue", {}, kNow);
-      ASSERT_FALSE(status.ok());
-      EXPECT_EQ(status.error().code, Code::kInternal);
-    }
-    EXPECT_FALSE(log->Append("issue", {}, kNow).ok()) << "the disk has room again, the log is done";
+    const FileSizeLimit limit(before.size() + 40);
+    const auto status = log->Append("issue", {}, kNow);
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code, Code::kInternal);
+    EXPECT_FALSE(log->Append("issue", {}, kNow).ok());
+    EXPECT_FALSE(log->Check(kNow).ok());
     EXPECT_EQ(Read(file_), before) << "half a line is not left behind";
   }
-  AppendLines(1);
+  EXPECT_TRUE(log->Append("issue", {}, kNow).ok());
+  EXPECT_TRUE(log->Check(kNow).ok());
   EXPECT_EQ(ChainedLog::Verify(file_)->lines, 2u);
+}
+
+TEST_F(Audit, ACheckFindsOutWhetherThereIsRoomAgain) {
+  const auto log = Open();
+  ASSERT_TRUE(log->Append("issue", {}, kNow).ok());
+  {
+    const FileSizeLimit limit(Read(file_).size());
+    EXPECT_FALSE(log->Append("issue", {}, kNow).ok());
+  }
+  EXPECT_TRUE(log->Check(kNow).ok());
+  EXPECT_NE(Read(file_).find("log-resumed"), std::string::npos);
+  EXPECT_TRUE(log->Check(kNow).ok());
+  EXPECT_EQ(ChainedLog::Verify(file_)->lines, 2u) << "once";
 }
 
 TEST_F(Audit, AFailureReachesEveryoneWhoWaits) {

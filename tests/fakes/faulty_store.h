@@ -32,6 +32,18 @@ class FaultPlan {
     const std::lock_guard lock(mutex_);
     outage_ = std::move(error);
   }
+  // Whatever the verbs, `count` calls in a row fail, the `nth` from now the first of them.
+  void FailCalls(int nth, int count, FailWhen when) {
+    const std::lock_guard lock(mutex_);
+    row_ = Row{when, nth - 1, count};
+  }
+  // Whether all of those have come; what is left of them does not come any more.
+  bool EndFailedCalls() {
+    const std::lock_guard lock(mutex_);
+    const bool all = row_ && row_->left == 0;
+    row_.reset();
+    return all;
+  }
   // What happens elsewhere just before or after the next call of `verb`.
   void Before(const std::string& verb, std::function<void()> happens) {
     const std::lock_guard lock(mutex_);
@@ -64,10 +76,18 @@ class FaultPlan {
     int remaining;
     Error error;
   };
+  struct Row {
+    FailWhen when;
+    int to_come, left;
+  };
   std::optional<Fault> Next(const char* verb) {
     const std::lock_guard lock(mutex_);
     ++calls_[verb];
     if (outage_) return Fault{FailWhen::kBefore, 0, *outage_};
+    if (row_ && row_->left > 0 && --row_->to_come < 0) {
+      --row_->left;
+      return Fault{row_->when, 0, {Code::kUnavailable, "the store is away"}};
+    }
     const auto found = faults_.find(verb);
     if (found == faults_.end() || --found->second.remaining > 0) return std::nullopt;
     Fault fault = std::move(found->second);
@@ -93,6 +113,7 @@ class FaultPlan {
   std::map<std::string, Fault> faults_;
   std::map<std::string, int> calls_;
   std::optional<Error> outage_;
+  std::optional<Row> row_;
 };
 
 class FaultyStore final : public acme::Store {

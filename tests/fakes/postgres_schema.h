@@ -26,7 +26,8 @@ inline std::string NewPostgresSchema() {
   const std::string server = PostgresServer();
   const auto conninfo = storage::ParsePostgresUri(server);
   if (!conninfo.ok()) throw std::runtime_error(conninfo.error().detail);
-  const auto connection = storage::PostgresConnection::Open(conninfo->conninfo, {});
+  storage::PostgresWatch watch;
+  const auto connection = storage::PostgresConnection::Open(conninfo->conninfo, {}, watch);
   if (!connection.ok()) throw std::runtime_error(connection.error().detail);
   const auto created = (*connection)->Execute(("CREATE SCHEMA " + name).c_str());
   if (!created.ok()) throw std::runtime_error(created.error().detail);

@@ -11,6 +11,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
 import postgres  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: begins first, each on a worker of its own")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture
 def database():
     """A PostgreSQL of the test's own, running."""

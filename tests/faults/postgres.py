@@ -34,7 +34,7 @@ SETTINGS = {
     "hot_standby": "on", "wal_log_hints": "on", "min_wal_size": "32MB", "max_wal_size": "64MB",
     "max_slot_wal_keep_size": "256MB", "timezone": "UTC", "log_checkpoints": "off",
     "log_min_messages": "warning", "restart_after_crash": "on", "recovery_init_sync_method": "syncfs",
-    "wal_retrieve_retry_interval": "500ms",
+    "wal_retrieve_retry_interval": "500ms", "dynamic_shared_memory_type": "mmap",
 }
 
 
@@ -188,6 +188,13 @@ class Server:
         self.program.process.wait()
         wait_for(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in members[1:]), 10,
                  f"every process of {self.name} is gone")
+        self._remove_segment()
+
+    def _remove_segment(self):
+        """What a dead machine would not keep: the System V segment that guards the directory."""
+        with contextlib.suppress(OSError, IndexError):
+            identifier = (self.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
+            subprocess.run(["ipcrm", "-m", identifier], capture_output=True)
 
     def kill_backend(self, chance):
         """kill -9 of one process that serves a client; PostgreSQL then restarts all of them and

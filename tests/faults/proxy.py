@@ -50,7 +50,7 @@ class Proxy:
         self._connections = set()
         self._open = None           # set: octets flow
         self._delay = 0.0
-        self._armed = None          # (pattern, stage): for the next statement that matches
+        self._armed = None          # (pattern, stage, how many matches to come, that one included)
         self._budget = None         # octets until a cut, both ways together
         self._server = None
         self._loop = asyncio.new_event_loop()
@@ -94,9 +94,9 @@ class Proxy:
         """The connection that carries the octet of this number from now on ends there."""
         self._do(self._set_budget(octets))
 
-    def arm(self, stage, pattern=rb"COMMIT"):
-        """The next chunk from a client that matches is the last of its connection: see Stage."""
-        self._do(self._arm(re.compile(pattern), stage))
+    def arm(self, stage, pattern=rb"COMMIT", nth=1):
+        """The `nth` chunk from clients that matches is the last of its connection: see Stage."""
+        self._do(self._arm(re.compile(pattern), stage, nth))
 
     def disarm(self):
         """Whether the trap was still set."""
@@ -146,8 +146,8 @@ class Proxy:
     async def _set_budget(self, octets):
         self._budget = octets
 
-    async def _arm(self, pattern, stage):
-        self._armed = (pattern, stage)
+    async def _arm(self, pattern, stage, nth):
+        self._armed = (pattern, stage, nth)
 
     async def _disarm(self):
         armed, self._armed = self._armed is not None, None
@@ -219,5 +219,6 @@ class Proxy:
     def _trap(self, chunk):
         if self._armed is None or not self._armed[0].search(chunk):
             return None
-        stage, self._armed = self._armed[1], None
-        return stage
+        pattern, stage, nth = self._armed
+        self._armed = (pattern, stage, nth - 1) if nth > 1 else None
+        return stage if nth == 1 else None

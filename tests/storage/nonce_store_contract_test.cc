@@ -66,10 +66,11 @@ class InPostgres final : public SharedNonceStore {
   void Crash() override { EXPECT_OK(Connect()->Execute("TRUNCATE spent_nonce, nonce_epoch")); }
   std::unique_ptr<storage::PostgresConnection> Connect() {
     const auto parsed = storage::ParsePostgresUri(uri_);
-    return storage::PostgresConnection::Open(parsed->conninfo, {}).value();
+    return storage::PostgresConnection::Open(parsed->conninfo, {}, watch_).value();
   }
 
  private:
+  storage::PostgresWatch watch_;
   const std::string uri_ = fakes::NewPostgresSchema();
   std::array<std::unique_ptr<storage::Backend>, 2> nodes_;
 };
