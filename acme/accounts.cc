@@ -18,17 +18,28 @@ std::shared_ptr<const Account> Accounts::Cached(const AccountId& id, Time now) {
 }
 
 Result<std::shared_ptr<const Account>> Accounts::Find(const AccountId& id, Time now) {
-  uint64_t generation = 0;
   {
     std::lock_guard lock(mutex_);
     if (auto cached = Cached(id, now)) return cached;
+  }
+  return FindAnew(id, now);
+}
+
+Result<std::shared_ptr<const Account>> Accounts::FindAnew(const AccountId& id, Time now) {
+  uint64_t generation = 0;
+  {
+    std::lock_guard lock(mutex_);
     generation = generation_;
   }
   AGENTCA_ASSIGN(Account row, store_.FindAccount(id));
   std::shared_ptr<const Account> account = std::make_shared<const Account>(std::move(row));
 
   std::lock_guard lock(mutex_);
-  if (generation != generation_ || index_.contains(id)) return account;
+  if (generation != generation_) return account;
+  if (const auto found = index_.find(id); found != index_.end()) {
+    *found->second = {account, now};
+    return account;
+  }
   if (entries_.size() >= max_entries_) {
     index_.erase(entries_.back().account->id);
     entries_.pop_back();

@@ -21,6 +21,8 @@ class Accounts {
   explicit Accounts(Store& store, size_t max_entries = kMaxEntries);
 
   Result<std::shared_ptr<const Account>> Find(const AccountId& id, Time now);  // kNotFound
+  // As the store has it now, whatever is remembered.
+  Result<std::shared_ptr<const Account>> FindAnew(const AccountId& id, Time now);
   // Call after every change of the account, before anyone is told of it.
   void Forget(const AccountId& id);
 

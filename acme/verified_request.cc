@@ -46,6 +46,17 @@ Result<std::shared_ptr<const Account>> Authenticator::FindAccount(const std::str
   return account;
 }
 
+// Another node may have changed the key of an account that is remembered here: its owner, who was
+// told so, is judged by the store.
+Status Authenticator::VerifySignature(VerifiedRequest& request) const {
+  Status verified = request.jws_.Verify(request.key());
+  if (verified.ok() || !request.account_) return verified;
+  AGENTCA_ASSIGN(const auto account, accounts_.FindAnew(request.account_->id, request.now()));
+  if (account->key == request.account_->key) return verified;
+  request.account_ = account;
+  return request.jws_.Verify(request.key());
+}
+
 Result<VerifiedRequest> Authenticator::Authenticate(const http::Request& request, KeyRule rule,
                                                     std::vector<std::string> ids, Time now) const {
   AGENTCA_TRY(CheckContentType(request));
@@ -71,7 +82,7 @@ Result<VerifiedRequest> Authenticator::Authenticate(const http::Request& request
   if (verified.jws_.kid) {
     AGENTCA_ASSIGN(verified.account_, FindAccount(*verified.jws_.kid, now));
   }
-  AGENTCA_TRY(verified.jws_.Verify(verified.key()));
+  AGENTCA_TRY(VerifySignature(verified));
   if (!verified.jws_.nonce) return Error{Code::kBadNonce, "JWS has no nonce"};
   AGENTCA_TRY(nonces_.Spend(*verified.jws_.nonce, now));
   if (verified.account_ && verified.account_->status != AccountStatus::kValid) {

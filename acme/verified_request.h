@@ -58,6 +58,7 @@ class Authenticator {
 
  private:
   Result<std::shared_ptr<const Account>> FindAccount(const std::string& kid, Time now) const;
+  Status VerifySignature(VerifiedRequest& request) const;
   Accounts& accounts_;
   NonceBook& nonces_;
   const Links& links_;

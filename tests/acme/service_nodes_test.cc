@@ -100,6 +100,27 @@ TEST_F(ServiceNodes, AnyNodeServesAnyStepOfAFlow) {
   EXPECT_EQ(Get(client, Text(finalized, "certificate")).status, 200);
 }
 
+TEST_F(ServiceNodes, AKeyThatOneNodeChangedIsGoodAtTheOtherAtOnce) {
+  Client client = Register();
+  Switch();
+  ASSERT_EQ(Get(client, client.kid).status, 200);  // it remembers the old key from now on
+  Switch();
+  Client changed{std::make_shared<fakes::TestSigner>(), client.kid};
+  const std::string url = kBase + "/acme/key-change";
+  const fakes::JwsHeader header{{"alg", R"("ES256")"},
+                                {"jwk", fakes::JwkOf(changed.key->public_key())},
+                                {"url", fakes::JsonQuoted(url)}};
+  const fakes::JwsHeader payload{{"account", fakes::JsonQuoted(client.kid)},
+                                 {"oldKey", fakes::JwkOf(client.key->public_key())}};
+  ASSERT_EQ(Post(client, url, fakes::SignJws(*changed.key, fakes::HeaderJson(header),
+                                             fakes::HeaderJson(payload)))
+                .status,
+            200);
+  Switch();
+  EXPECT_EQ(Get(changed, client.kid).status, 200);
+  EXPECT_EQ(Problem(Get(client, client.kid)), "400 malformed");
+}
+
 TEST_F(ServiceNodes, AValidationOfADeadNodeIsFinishedByAnother) {
   Client client = Register();
   const std::string url = HangingAuthorization(client);

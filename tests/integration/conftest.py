@@ -81,6 +81,27 @@ def own_agentca(tmp_path, challenges):
     stop_soundly(server)
 
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, challenges):
+    """Three nodes on a PostgreSQL of their own. A test that stops one starts it again."""
+    from cluster import Cluster, postgres
+    if not postgres.installed():
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.directory_for() as directory:
+        database = postgres.Server(directory, settings={"max_connections": 200}).create().start()
+        nodes = []
+        try:
+            cluster = Cluster(tmp_path_factory.mktemp("cluster"), challenges, database.uri())
+            cluster.database = database
+            nodes = cluster.nodes
+            cluster.start()
+            yield cluster
+        finally:
+            for node in nodes:
+                stop_soundly(node)
+            database.stop("immediate")
+
+
 @pytest.fixture
 def new_client(agentca, challenges):
     """Makes raw ACME clients of the shared server: new_client(key=...), not registered yet."""

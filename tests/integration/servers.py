@@ -105,6 +105,7 @@ class AgentCa:
     """An initialised CA directory and, between start() and stop(), its server."""
 
     roles = ("acme", "ocsp", "admin")  # of the next start
+    environment = None  # of the server; None: that of the test
 
     def __init__(self, directory, challenges, init=(), serve=(), binary=None):
         self.binary = str(binary or os.environ["AGENTCA_BIN"])
@@ -114,7 +115,10 @@ class AgentCa:
         self.serve_arguments = list(serve)
         self.log = self.directory.parent / f"{self.directory.name}.log"
         self.program = None
-        self.initialised = self.run(
+        self.initialised = self.initialise(init)
+
+    def initialise(self, init):
+        return self.run(
             "init", "--dir", self.directory, "--trust-domain", "test.example", "--dns-name",
             "localhost", "--acme-listen", f"127.0.0.1:{self.acme_port}", "--http-listen",
             f"127.0.0.1:{self.http_port}", "--admin-listen", f"127.0.0.1:{self.admin_port}",
@@ -168,7 +172,7 @@ class AgentCa:
                 *self.serve_arguments]
 
     def start(self, wrapper=()):
-        self.program = Program([*wrapper, *self.serve_command()], self.log)
+        self.program = Program([*wrapper, *self.serve_command()], self.log, self.environment)
         try:
             wait_for(self.ready, START_DEADLINE, "agentca is ready")
         except Exception as error:
