@@ -141,9 +141,13 @@ TEST_F(SharedDelegates, WhatIsNoDelegateOfOursIsNotServedAndIsReplaced) {
   Bytes damaged = ReadCertificate(two_.config.directory.OcspCertificate())->der;
   damaged.back() ^= 1;
   expect_refused(damaged);
-  ASSERT_TRUE(two_.delegate.Renew(now_).ok());
-  ASSERT_TRUE(one_.delegate.Follow(now_).ok());
-  EXPECT_EQ(one_.serial(), two_.serial());
+  ASSERT_TRUE(two_.delegate.Renew(now_).ok());  // node one has the duty
+  EXPECT_EQ(documents.Get(name_)->content, damaged);
+  ASSERT_TRUE(one_.delegate.Renew(now_).ok());
+  ASSERT_TRUE(two_.delegate.Follow(now_).ok());
+  EXPECT_EQ(one_.serial(), serial);
+  EXPECT_EQ(two_.serial(), serial);
+  EXPECT_EQ(Issued(), 1u);
 }
 
 }  // namespace
