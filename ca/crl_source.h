@@ -1,5 +1,5 @@
 // The CRL of one issuer that is served now, whoever signed it: ca/crl_publisher.h makes lists,
-// ca/crl_follower.h takes those that another process made.
+// ca/crl_follower.h takes those that another node made.
 #pragma once
 
 #include <memory>

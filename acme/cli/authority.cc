@@ -103,8 +103,7 @@ Status Authority::Issue(const Config& config) {
 void Authority::Follow() {
   const auto follow = [&](const CaIdentity& ca) {
     followers_.push_back(std::make_unique<ca::CrlFollower>(
-        ca.info.id, ca.certificate.key, ca::MakeCrlDocument(backend_->documents(), ca.info.id),
-        kWatchPeriod));
+        ca.info.id, ca.certificate.key, backend_->documents(), kWatchPeriod));
     if (const Status look = followers_.back()->LookNow(); !look.ok())
       Log(Level::kError, "no CRL to serve yet", {{"cause", look.error().detail}});
     return followers_.back().get();

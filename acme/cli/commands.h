@@ -15,6 +15,7 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitExists = 3;  // `init` found something and changed nothing
 
 Result<int> RunInit(const Settings& settings);
+Result<int> RunJoin(const Settings& settings);
 Result<int> RunServe(const Settings& settings);
 Result<int> RunSigner(const Settings& settings);
 Result<int> RunCertList(const Settings& settings);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "ca/agent_identity.h"
+#include "storage/postgres_uri.h"
 
 namespace agentca::cli {
 namespace {
@@ -170,6 +171,9 @@ SignerConfig ReadSigner(Reader& in) {
 std::string ReadStorage(Reader& in) {
   constexpr std::string_view kSqlite = "sqlite:";
   const std::string uri = in.settings().Text("storage");
+  // A password is refused here, where nothing was done yet and the error names the line.
+  if (uri.starts_with("postgresql://") || uri.starts_with("postgres://"))
+    in.Take("storage", storage::ParsePostgresUri(uri));
   if (!uri.starts_with(kSqlite)) return uri;
   if (uri.size() == kSqlite.size()) in.Fail("storage", "names no file");
   return std::string(kSqlite) + in.Absolute("storage", uri.substr(kSqlite.size())).string();

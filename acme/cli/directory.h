@@ -30,7 +30,7 @@ class Directory {
   Path Profile(const std::string& name) const { return root_ / "profiles" / (name + ".json"); }
   Path PolicyFile() const { return root_ / "policy.json"; }
   Path ServeLock() const { return root_ / "serve.lock"; }
-  // Made by the first serve; see node_id.h.
+  // Made by init and join, or by the first serve; see node_id.h.
   Path NodeId() const { return root_ / "node-id"; }
   // What serve says about itself while it runs: process id and URLs, as JSON.
   Path Serving() const { return root_ / "serving.json"; }

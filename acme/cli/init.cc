@@ -5,9 +5,10 @@
 
 #include "acme/cli/bootstrap.h"
 #include "acme/cli/commands.h"
+#include "acme/cli/conf_file.h"
 #include "acme/cli/config.h"
 #include "acme/cli/files.h"
-#include "acme/cli/help.h"
+#include "acme/cli/node_id.h"
 #include "acme/cli/own_certificates.h"
 #include "acme/cli/policy.h"
 #include "acme/cli/profiles.h"
@@ -26,21 +27,6 @@ struct Plan {
   hsm::CaKeyType key_type;
   std::vector<std::string> name_constraints;
 };
-
-// What is said here must mean the same when it is read back from agentca.conf.
-Status CheckForConf(const Settings& settings) {
-  const auto is_hostile = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '#'; };
-  for (const Option& option : OptionTable()) {
-    if (!option.is_conf_key) continue;
-    for (const std::string& text : settings.List(option.name))
-      if (text.empty() || text.front() == ' ' || text.back() == ' ' ||
-          std::any_of(text.begin(), text.end(), is_hostile))
-        return settings.Bad(option.name,
-                            "cannot be written to agentca.conf: it is empty, or holds "
-                            "'#', control characters or outer blanks");
-  }
-  return {};
-}
 
 Result<Plan> MakePlan(const Settings& settings) {
   AGENTCA_TRY(CheckForConf(settings));
@@ -114,20 +100,11 @@ Result<std::vector<MadeKey>> GenerateKeys(const Plan& plan, const hsm::TokenOpti
 
 // ---- agentca.conf -------------------------------------------------------------------------------
 
-std::string Relative(const Directory& directory, const fs::path& path) {
-  const auto relative = path.lexically_relative(directory.root());
-  const bool inside = !relative.empty() && *relative.begin() != "..";
-  return inside ? relative.string() : path.string();
-}
-
 // What the operator said, what was derived from it, and what init made.
 ConfValues MakeConfValues(const Settings& settings, const Config& config,
                           const hsm::TokenOptions& token, const std::vector<MadeKey>& keys) {
   const Directory& directory = config.directory;
-  ConfValues values;
-  for (const Option& option : OptionTable())
-    if (option.is_conf_key && settings.Given(option.name))
-      values[std::string(option.name)] = settings.List(option.name);
+  ConfValues values = ConfValuesOf(settings);
   values["trust-domain"] = {config.identity.trust_domain};
   values["agents-zone"] = {config.identity.agents_zone};
   values["organization"] = {config.identity.organization};
@@ -137,12 +114,12 @@ ConfValues MakeConfValues(const Settings& settings, const Config& config,
   values["pkcs11-module"] = {token.module.string()};
   values["token-label"] = {token.label};
   if (!token.serial.empty()) values["token-serial"] = {token.serial};
-  values["pin-file"] = {Relative(directory, token.pin_file)};
+  values["pin-file"] = {ForConf(directory, token.pin_file)};
   if (!token.softhsm2_conf.empty())
-    values["softhsm2-conf"] = {Relative(directory, token.softhsm2_conf)};
+    values["softhsm2-conf"] = {ForConf(directory, token.softhsm2_conf)};
   for (const MadeKey& key : keys)
     values["signer-key"].push_back(hsm::KeyEntry{key.name, key.purposes, key.uri.ToString(),
-                                                 Relative(directory, key.certificate_file)}
+                                                 ForConf(directory, key.certificate_file)}
                                        .ToString());
   return values;
 }
@@ -155,6 +132,7 @@ void Clear(const Directory& directory) {
   for (const char* folder : Directory::kFolders) fs::remove_all(directory.root() / folder, ignored);
   fs::remove_all(directory.Token(), ignored);
   fs::remove(directory.PolicyFile(), ignored);
+  fs::remove(directory.NodeId(), ignored);
 }
 
 enum class State : uint8_t { kAbsent, kEmpty, kUnfinished, kInitialised, kForeign };
@@ -176,6 +154,7 @@ Result<Hierarchy> Build(const Settings& settings, const Plan& plan) {
   for (const ProfileFile& profile : InitialProfiles(plan.name_constraints))
     AGENTCA_TRY(WriteTextFile(directory.Profile(profile.name), profile.json, kPublicFile));
   AGENTCA_TRY(WriteTextFile(directory.PolicyFile(), PolicyText(ca::DefaultPolicy()), kPublicFile));
+  if (auto node = ReadNodeId(directory, random); !node.ok()) return std::move(node).error();
   AGENTCA_ASSIGN(const auto audit, ca::ChainedLog::Open(directory.AuditLog()));
   AGENTCA_ASSIGN(const auto key_usage, ca::ChainedLog::Open(directory.KeyUsageLog()));
   AGENTCA_ASSIGN(const auto token, OpenOrCreateToken(plan, random));

@@ -17,19 +17,22 @@ constexpr Commands kClients = kAgentAdd | kAgentList | kAgentShow | kAgentChange
                               kRules | kSources | kApprovalList | kDecide | kAdminAdd;
 constexpr Commands kRegister = kAgentAdd | kAgentChange;
 constexpr Commands kDescribe = kRegister | kRuleAdd;
-constexpr Commands kWithDirectory = kInit | kServe | kSigner | kCertList | kCertShow | kCertRevoke |
+constexpr Commands kWithDirectory = kInit | kJoin | kServe | kSigner | kCertList | kCertShow | kCertRevoke |
                                     kStatus | kAuditVerify | kClients;
 constexpr Commands kAll = kWithDirectory | kAttest;
 constexpr Commands kOnlyAttest = static_cast<Commands>(kAttest);
 constexpr Commands kOnlyInit = static_cast<Commands>(kInit);
 // What `serve` takes, `init` takes too and writes to agentca.conf.
 constexpr Commands kBoth = kInit | kServe;
+constexpr Commands kOwnOfNode = kBoth | kJoin;  // what each node has of its own
 constexpr Commands kConfOnly = 0;
 constexpr Commands kJson =
     kCertList | kCertShow | kCertRevoke | kStatus | kAuditVerify | kClients | kAttest;
 
 constexpr CommandInfo kCommands[] = {
     {kInit, "init", "", "create a certificate authority in a new directory", Reads::kDirectory},
+    {kJoin, "join", "", "make the directory of a further node from that of another",
+     Reads::kDirectory},
     {kServe, "serve", "", "serve ACME, OCSP and CRLs in the foreground", Reads::kConf},
     {kSigner, "signer", "", "hold the keys and sign; started by serve", Reads::kConf},
     {kCertList, "cert list", "", "list certificates, newest first", Reads::kConf},
@@ -69,10 +72,12 @@ constexpr Option kOptions[] = {
      "Directory of the certificate authority. Required, except with admin-url."},
     {"log-level", "LEVEL", "info", kOne, kGeneral, kWithDirectory, true,
      "Least severe messages to log: debug, info, warning or error."},
-    {"role", "ROLE", "", kOne, kGeneral, kBoth | kSigner | kAdminAdd, true,
+    {"role", "ROLE", "", kOne, kGeneral, kOwnOfNode | kSigner | kAdminAdd, true,
      "Of a server, what it does: acme, ocsp and admin, or some of them with commas between; all "
      "unless given. Of an administrator: auditor looks, operator also handles agents and approvals, "
      "admin also rules, sources of evidence and administrators; required."},
+    {"from", "DIR", "", kOne, kGeneral, static_cast<Commands>(kJoin), false,
+     "Directory of another node of the authority. Required."},
     {"json", "", "", kFlag, kGeneral, kJson, false, "Write JSON instead of words."},
     {"name", "DNS-NAME", "", kOne, kGeneral, static_cast<Commands>(kCertList), false,
      "Only certificates with exactly this DNS name."},
@@ -90,7 +95,7 @@ constexpr Option kOptions[] = {
      "DNS zone under which agents are named; agents.TRUST-DOMAIN unless given."},
     {"organization", "TEXT", "", kOne, kIdentity, kOnlyInit, true,
      "Organization in the subjects of the CA certificates; the trust domain unless given."},
-    {"dns-name", "NAME", "", kMany, kIdentity, kBoth, true,
+    {"dns-name", "NAME", "", kMany, kIdentity, kOwnOfNode, true,
      "DNS name of this server, for its own TLS certificate. May be given several times."},
     {"http-external-url", "URL", "", kOne, kIdentity, kOnlyInit, true,
      "Base of the OCSP, CRL and issuer URLs in certificates; made from the first dns-name, or "
@@ -123,13 +128,14 @@ constexpr Option kOptions[] = {
 
     {"storage", "URI", "sqlite:db/agentca.sqlite", kOne, kStorage,
      kInit | kServe | kCertList | kCertShow | kCertRevoke | kStatus, true,
-     "Database: sqlite:FILE, or memory: for trials, which forgets everything at exit."},
+     "Database: sqlite:FILE; postgresql://USER@HOST/DATABASE, for several nodes; or memory: for "
+     "trials, which forgets everything at exit."},
 
-    {"acme-listen", "ADDR:PORT", "127.0.0.1:14000", kOne, kServing, kBoth, true,
+    {"acme-listen", "ADDR:PORT", "127.0.0.1:14000", kOne, kServing, kOwnOfNode, true,
      "Address of the ACME server (HTTPS). Port 0 picks a free one."},
-    {"http-listen", "ADDR:PORT", "127.0.0.1:14080", kOne, kServing, kBoth, true,
+    {"http-listen", "ADDR:PORT", "127.0.0.1:14080", kOne, kServing, kOwnOfNode, true,
      "Address of the plain HTTP server: OCSP, CRLs, CA certificates, health."},
-    {"admin-listen", "ADDR:PORT", "127.0.0.1:14443", kOne, kServing, kBoth, true,
+    {"admin-listen", "ADDR:PORT", "127.0.0.1:14443", kOne, kServing, kOwnOfNode, true,
      "Address of the admin API (HTTPS with client certificates), or none."},
     {"external-url", "URL", "", kOne, kServing, kBoth, true,
      "Base of every ACME URL as clients see it; made from the first dns-name, or localhost, and "

@@ -18,6 +18,7 @@ enum class Command : uint32_t {
   kStatus = 1 << 6,
   kAuditVerify = 1 << 7,
   kAttest = 1 << 8,
+  kJoin = 1 << 9,
   // Clients of the admin API.
   kAgentAdd = 1 << 10,
   kAgentList = 1 << 11,

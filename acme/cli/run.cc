@@ -56,6 +56,8 @@ Function FunctionOf(Command command) {
   switch (command) {
     case Command::kInit:
       return &RunInit;
+    case Command::kJoin:
+      return &RunJoin;
     case Command::kServe:
       return &RunServe;
     case Command::kSigner:

@@ -8,8 +8,20 @@ namespace agentca::cli {
 
 using ca::Certificate;
 
+namespace {
+
+std::optional<ca::PublicKey> KeyOf(const SharedDelegate::Parts& parts) {
+  if (parts.signer) return parts.signer->public_key();
+  const auto kept = ReadCertificate(parts.directory.OcspCertificate());
+  if (!kept.ok()) return std::nullopt;
+  return kept->key;
+}
+
+}  // namespace
+
 SharedDelegate::SharedDelegate(Parts parts)
     : parts_(std::move(parts)),
+      key_(KeyOf(parts_)),
       name_(ca::OcspNameOf(parts_.issuer.info.id)),
       duty_(parts_.leases, name_) {}
 
@@ -29,8 +41,7 @@ Status SharedDelegate::Judge(const Certificate& certificate, Time now) const {
     return Error{Code::kInternal, "the OCSP delegate in the store, serial " +
                                       certificate.serial.ToString() + ", is not served: " + why};
   };
-  if (parts_.signer && !(certificate.key == parts_.signer->public_key()))
-    return refuse("it has another key");
+  if (!key_ || !(certificate.key == *key_)) return refuse("it has another key");
   if (certificate.issuer != parts_.issuer.info.subject ||
       !ca::IsSignedBy(certificate, parts_.issuer.certificate.key))
     return refuse("another issuer signed it");
@@ -82,20 +93,11 @@ Status SharedDelegate::AdoptKept(Time now) {
   return {};
 }
 
-// Without the key itself, that of a certificate for it: somebody else must have it.
-std::optional<ca::PublicKey> SharedDelegate::Key() const {
-  if (parts_.signer) return parts_.signer->public_key();
-  if (serving_) return serving_->key;
-  const auto kept = ReadCertificate(parts_.directory.OcspCertificate());
-  if (!kept.ok()) return std::nullopt;
-  return kept->key;
-}
-
-Result<Certificate> SharedDelegate::Candidate(const ca::PublicKey& key, Time now) const {
+Result<Certificate> SharedDelegate::Candidate(Time now) const {
   if (serving_ && IsGood(*serving_, now)) return *serving_;
-  auto kept = parts_.own->CurrentOcspDelegate(key, now);
+  auto kept = parts_.own->CurrentOcspDelegate(*key_, now);
   if (kept && !IsRevoked(*kept)) return *std::move(kept);
-  AGENTCA_ASSIGN(Certificate issued, parts_.own->IssueOcspDelegate(key, now));
+  AGENTCA_ASSIGN(Certificate issued, parts_.own->IssueOcspDelegate(*key_, now));
   Log(Level::kInfo, "issued own certificate",
       {{"for", "ocsp"},
        {"serial", issued.serial.ToString()},
@@ -125,9 +127,8 @@ Status SharedDelegate::Make(Time now) {
   if (shared_ && IsGood(*serving_, now)) return {};
   const bool usable = serving_ && now <= serving_->not_after && !IsRevoked(*serving_);
   if (!duty_.Hold() && usable) return {};
-  const auto key = Key();
-  if (!key) return {};  // nobody knows whom to certify
-  AGENTCA_ASSIGN(const Certificate candidate, Candidate(*key, now));
+  if (!key_) return {};  // nobody knows whom to certify
+  AGENTCA_ASSIGN(const Certificate candidate, Candidate(now));
   Serve(candidate);
   return Share(candidate, now);
 }

@@ -36,7 +36,7 @@ class SharedDelegate {
   // The same; and what is served is made anew when a third of its life is left or when it is
   // revoked: by this node if it has the duty, and also if it would have nothing to serve otherwise,
   // since two delegates do no harm. A node that has not the key does the same for those that have,
-  // once it has seen a delegate. Afterwards the responder has one, if this node answers.
+  // if its DIR has a certificate for it. Afterwards the responder has one, if this node answers.
   // kUnavailable: this node cannot issue, and there is none yet.
   Status Renew(Time now);
   // The end of what the responder has; the epoch when it has nothing.
@@ -48,12 +48,14 @@ class SharedDelegate {
   Status Judge(const ca::Certificate& certificate, Time now) const;
   Status Make(Time now);
   Status AdoptKept(Time now);
-  std::optional<ca::PublicKey> Key() const;
-  Result<ca::Certificate> Candidate(const ca::PublicKey& key, Time now) const;
+  Result<ca::Certificate> Candidate(Time now) const;
   Status Share(const ca::Certificate& certificate, Time now);
   void Serve(const ca::Certificate& certificate);
 
   const Parts parts_;
+  // Whom to certify and to follow; of a node that does not answer, the key of the certificate in
+  // DIR at its start, and nothing that the store says: who can write there would choose it.
+  const std::optional<ca::PublicKey> key_;
   const std::string name_;  // of duty and document
   ca::Duty duty_;
   std::optional<ca::Certificate> serving_;

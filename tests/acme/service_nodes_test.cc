@@ -185,7 +185,7 @@ TEST_F(ServiceNodes, AZombiesCertificateIsNotRecorded) {
   fakes::TestSigner key;
   const auto finalized = Finalize(client, order, fakes::MakeCsr(key, {"a.example"}));
   EXPECT_EQ(Text(finalized, "status"), "invalid") << finalized.body;
-  const auto records = certificates_.List(ca::CertificateFilter{});
+  const auto records = certificates_.List(ca::CertificateFilter());
   ASSERT_EQ(records->size(), 1U);
   EXPECT_EQ(records->front().state, ca::SerialState::kAbandoned);
   EXPECT_TRUE(records->front().revocation) << "a signature exists";

@@ -62,12 +62,13 @@ bool IsCommon(const Option& option) {
 }
 
 // Where agentca.1 documents the option for this command: common options once, and those that init
-// shares with serve under serve.
+// and join share with serve under serve.
 bool IsListedUnder(const Option& option, Command command) {
   if (!Has(option.commands, command) || IsCommon(option)) return false;
   const bool asks_admin_api = InfoOf(command).reads == Reads::kAdminApi;
   if (option.group == Group::kClient && asks_admin_api) return false;  // once, for all of them
-  return command != Command::kInit || !Has(option.commands, Command::kServe);
+  const bool makes_conf = command == Command::kInit || command == Command::kJoin;
+  return !makes_conf || !Has(option.commands, Command::kServe);
 }
 
 std::string ManualArgument(const Option& option) {

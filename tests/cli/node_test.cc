@@ -105,17 +105,21 @@ TEST_F(NodeTest, AResponderServesWhatOthersSignAndHoldsOneKey) {
   EXPECT_EQ(HeldKeys(), std::vector<std::string>{kOcspKey});
 }
 
-TEST_F(NodeTest, AResponderWithoutADocumentSaysWhichAndTakesItUpWhenItComes) {
+TEST_F(NodeTest, AResponderSaysWhatItLacksAndTakesItUpWhenItComes) {
   Start("ocsp");
-  const auto crl = Directory(ca_).Crl(
-      Hierarchy::Load(Directory(ca_), "http://unused.test")->issuing.info.id);
-  std::filesystem::rename(crl, directory_ / "away");
+  const auto sqlite = [&](const std::string& statement) {
+    const auto done = fakes::RunCommand("python3 -c \"import sqlite3; c = sqlite3.connect('" +
+                                        (ca_ / "db/agentca.sqlite").string() +
+                                        "', isolation_level=None); c.execute('" + statement + "')\"");
+    ASSERT_EQ(done.exit_code, 0) << done.output;
+  };
+  sqlite("UPDATE document SET name = replace(name, \\'crl/\\', \\'away/\\')");
   StartAgain();
   node_->Open();
   EXPECT_EQ(Get(node_->http_url() + "/readyz"), "crl\n503");
-  std::filesystem::rename(directory_ / "away", crl);
-  EXPECT_TRUE(fakes::Eventually(
-      [&] { return Get(node_->http_url() + "/readyz") == "ok\n200"; }));
+  sqlite("UPDATE document SET name = replace(name, \\'away/\\', \\'crl/\\')");
+  EXPECT_TRUE(
+      fakes::Eventually([&] { return Get(node_->http_url() + "/readyz") == "ok\n200"; }));
 }
 
 TEST_F(NodeTest, AnAcmeNodePublishesAndIsAskedForItsHealthOverTls) {

@@ -46,6 +46,13 @@ def ocsp_serial(server):
         (server.directory / "ca/ocsp.pem").read_bytes()).serial_number
 
 
+def shared_crls(server):
+    """Serials in the lists that the nodes share."""
+    with server.database() as database:
+        lists = database.execute("SELECT content FROM document WHERE name LIKE 'crl/%'").fetchall()
+    return {entry.serial_number for (der,) in lists for entry in x509.load_der_x509_crl(der)}
+
+
 def signer_command(server):
     with open(f"/proc/{server.signer_pid()}/cmdline", "rb") as command:
         return command.read().decode().split("\0")
@@ -104,7 +111,9 @@ def test_one_authority_through_nodes_of_one_role(node):
     wait_for(lambda: ocsp_status(server, certificate) == "revoked", SETTLE_DEADLINE,
              "the responder learns of the revocation")
     assert number_of_crl(certificate) == number, "who has no key of the CA signs no CRL"
-    node("admin")  # it has the keys, and publishes at its start
+    server = node("admin")
+    wait_for(lambda: certificate.serial_number in shared_crls(server), SETTLE_DEADLINE,
+             "who has the keys publishes what was revoked meanwhile")
     server = node("ocsp")
     assert on_crl(certificate) and number_of_crl(certificate) > number
 
