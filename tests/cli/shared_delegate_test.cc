@@ -54,7 +54,7 @@ class SharedDelegates : public testing::Test {
   };
 
   size_t Issued() {
-    return two_.backend->certificates().List(ca::CertificateFilter{})->size();
+    return two_.backend->certificates().List(ca::CertificateFilter())->size();
   }
   Status Revoke(const ca::Serial& serial) {
     return two_.backend->certificates().Revoke(identity_.info.id, serial, ca::Reason::kSuperseded,
@@ -141,9 +141,32 @@ TEST_F(SharedDelegates, WhatIsNoDelegateOfOursIsNotServedAndIsReplaced) {
   Bytes damaged = ReadCertificate(two_.config.directory.OcspCertificate())->der;
   damaged.back() ^= 1;
   expect_refused(damaged);
-  ASSERT_TRUE(two_.delegate.Renew(now_).ok());
-  ASSERT_TRUE(one_.delegate.Follow(now_).ok());
+  ASSERT_TRUE(one_.delegate.Renew(now_).ok());  // which has the duty
+  ASSERT_TRUE(two_.delegate.Follow(now_).ok());
   EXPECT_EQ(one_.serial(), two_.serial());
+}
+
+TEST_F(SharedDelegates, WhoHasNotTheKeyRenewsForItAndForNoOther) {
+  ASSERT_TRUE(one_.delegate.Renew(now_).ok());
+  const ca::Serial first = one_.serial();
+  ca::SharedDocuments& documents = one_.backend->documents();
+  SharedDelegate keyless({&one_.own, one_.config.directory, one_.backend->certificates(),
+                          one_.backend->leases(), documents, identity_, one_.responder, nullptr});
+  ASSERT_TRUE(keyless.Renew(now_).ok());
+  // Whoever can write to the store has a certificate of this CA, for a key of theirs.
+  const auto foreign = two_.own.IssueOcspDelegate(fakes::NewPublicKey(), now_);
+  ASSERT_TRUE(foreign.ok());
+  const int64_t version = documents.VersionOf(name_).value();
+  ASSERT_TRUE(documents.Put(name_, version, {version + 1, foreign->der}).ok());
+  EXPECT_EQ(keyless.Follow(now_).error().code, Code::kInternal);
+  EXPECT_EQ(one_.serial(), first);
+  ASSERT_TRUE(Revoke(first).ok());
+  ASSERT_TRUE(keyless.Renew(now_).ok());
+  EXPECT_NE(one_.serial(), first);
+  const auto renewed = ReadCertificate(one_.config.directory.OcspCertificate());
+  EXPECT_EQ(renewed->key, signer_->public_key());
+  EXPECT_EQ(documents.Get(name_)->content, renewed->der);
+  EXPECT_EQ(keyless.responds_until(), Time{});
 }
 
 }  // namespace
