@@ -1,7 +1,9 @@
 #include "acme/finalize.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
+#include <optional>
 
 #include "acme/agent_finalize.h"
 #include "acme/identifier.h"
@@ -83,6 +85,7 @@ class OrderJournal final : public ca::Journal {
 
   Status RecordIntent(const ca::Ticket& ticket, Time now) override {
     progress_ = Progress::kUnknown;  // also when it throws
+    serial_ = ticket.serial();
     Status begun = order_.approval ? store_.BeginApproved(order_.id, ticket, guard_, now)
                                    : store_.BeginFinalize(order_.id, ticket, guard_, now);
     if (begun.ok()) {
@@ -97,18 +100,21 @@ class OrderJournal final : public ca::Journal {
     return store_.CompleteOrder(order_.id, certificate, issuer, guard_.agent);
   }
   Progress progress() const { return progress_; }
+  const std::optional<ca::Serial>& serial() const { return serial_; }  // of the last intent
 
  private:
   Store& store_;
   const Order& order_;
   const FinalizeGuard& guard_;
   Progress progress_ = Progress::kNone;
+  std::optional<ca::Serial> serial_;
 };
 using Progress = OrderJournal::Progress;
 
 struct Outcome {
   Result<ca::Certificate> certificate;
   Progress progress;
+  std::optional<ca::Serial> serial;
 };
 Outcome Issue(Context& context, const Issuable& issuable, const OrderView& view, Time now) {
   OrderJournal journal(context.memory.store, view.order, issuable.guard);
@@ -121,7 +127,28 @@ Outcome Issue(Context& context, const Issuable& issuable, const OrderView& view,
   };
   auto certificate = issue();
   if (certificate.ok() && issuable.guard.agent) FollowUp(context, view, *certificate, now);
-  return {std::move(certificate), journal.progress()};
+  return {std::move(certificate), journal.progress(), journal.serial()};
+}
+
+// The store may have been away for the intent's end as well. As long as this process lives nobody
+// else settles it; and a commit of which nothing was heard may be on its way until its connection is
+// given up.
+void InsistOnTheEnd(Context& context, const Outcome& outcome, Time now) {
+  if (!outcome.serial || outcome.progress == Progress::kNone) return;
+  constexpr std::chrono::seconds kOnItsWay{60};
+  const auto until = std::chrono::steady_clock::now() + kOnItsWay;
+  context.settlement.Insist(
+      "abandoning " + outcome.serial->ToString(),
+      [&store = context.memory.certificates, issuer = context.authority.issuance.issuer().id(),
+       serial = *outcome.serial, progress = outcome.progress, now, until]() -> Status {
+        const Status abandoned = store.Abandon(issuer, serial, now);
+        if (abandoned.ok() || IsUnknown(abandoned.error().code)) return abandoned;
+        const bool may_come = abandoned.error().code == Code::kNotFound &&
+                              progress == Progress::kUnknown &&
+                              std::chrono::steady_clock::now() < until;
+        if (may_come) return Error{Code::kUnavailable, "the intent may be on its way"};
+        return {};  // settled, or never there
+      });
 }
 
 // Of an order that began, or may have. The store may have kept a certificate of which we only heard
@@ -150,6 +177,7 @@ Result<OrderView> IssueAndSettle(Context& context, const Issuable& issuable, Ord
     return error.code == Code::kBadPublicKey ? BadCsr(error.detail) : error;
   }
   error = Conclude(context, id, std::move(error));
+  InsistOnTheEnd(context, outcome, now);
   if (outcome.progress == Progress::kUnknown) return error;
   return context.memory.store.FindOrder(id);
 }
@@ -220,6 +248,7 @@ Status IssueApproved(Context& context, const OrderView& view, Time now) {
     return {};
   }
   Error error = std::move(outcome.certificate).error();
+  InsistOnTheEnd(context, outcome, now);
   // Whether it has its intent shows when the store is back.
   const bool unseen = outcome.progress == Progress::kUnknown;
   if (unseen && error.code == Code::kUnavailable) return error;

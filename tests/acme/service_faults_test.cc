@@ -144,6 +144,29 @@ TEST_P(EveryCall, LeavesOneCertificateOrNoneAndARevocationThatStands) {
   }
 }
 
+// As long as the process lives nobody else abandons it, and its serial has no status meanwhile.
+TEST_F(ServiceTest, AnIntentIsAbandonedAsSoonAsTheStoreThatFailedBothTimesIsBack) {
+  Client client = Register();
+  for (const FailWhen intent : {FailWhen::kBefore, FailWhen::kAfter}) {
+    const std::string order = ReadyOrder(client, {kName});
+    fakes::TestSigner key;
+    if (intent == FailWhen::kAfter) {
+      faults_.Fail("BeginFinalize", intent);
+    } else {
+      issuer_.signer->Fail(fakes::SignerFault::kUnavailable);
+    }
+    faults_.Fail("Abandon", FailWhen::kBefore);
+    Finalize(client, order, fakes::MakeCsr(key, {kName}));
+    issuer_.signer->Fail(fakes::SignerFault::kNone);
+    EXPECT_TRUE(Settles(client, order, "invalid"));
+    const OrderId id = order.substr((kBase + "/acme/order/").size());
+    EXPECT_TRUE(Eventually([&] {
+      const auto record = backend_->certificates().FindByReference(id);
+      return record.ok() && record->state == ca::SerialState::kAbandoned;
+    }));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Outages, EveryCall,
                          ::testing::Values(Outage{FailWhen::kBefore, 1}, Outage{FailWhen::kAfter, 1},
                                            Outage{FailWhen::kBefore, 3},
