@@ -99,7 +99,6 @@ class PostgresConnection::Impl {
   pqxx::connection connection_;
   std::unique_ptr<pqxx::nontransaction> session_;
   std::unordered_map<const char*, std::unique_ptr<PreparedStatement>> statements_;
-  uint64_t incarnation_ = 0;
   int socket_ = -1;
   bool usable_ = true;
   bool in_transaction_ = false;
@@ -211,8 +210,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::Open(
   const PostgresWatch::Deadline deadline(watch, impl->socket_, options.patience);
   const std::string timeout = std::to_string(options.statement_timeout.count());
   // One round trip. With synchronous_commit off, a commit that we were told of could be lost.
-  AGENTCA_ASSIGN(
-      const pqxx::result start,
+  AGENTCA_TRY(
       impl->Execute("SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; "
                     "SET bytea_output = 'hex'; SET statement_timeout = " +
                     timeout + "; SET lock_timeout = " + timeout +
@@ -221,10 +219,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::Open(
                     "; SET default_transaction_isolation = 'read committed'; "
                     "SELECT set_config('synchronous_commit', 'on', false) "
                     "WHERE current_setting('synchronous_commit') IN ('off', 'local', "
-                    "'remote_write'); "
-                    "SELECT CAST(extract(epoch FROM pg_postmaster_start_time()) * 1000000 AS "
-                    "BIGINT)"));
-  impl->incarnation_ = start[0][0].as<uint64_t>();
+                    "'remote_write')"));
   return std::unique_ptr<PostgresConnection>(new PostgresConnection(std::move(impl)));
 }
 
@@ -283,7 +278,6 @@ void PostgresConnection::Rollback() {
 bool PostgresConnection::usable() const { return impl_->usable_ && impl_->connection_.is_open(); }
 bool PostgresConnection::collided() const { return impl_->collided_; }
 bool PostgresConnection::found_duplicate() const { return impl_->duplicate_; }
-uint64_t PostgresConnection::incarnation() const { return impl_->incarnation_; }
 int PostgresConnection::socket() const { return impl_->socket_; }
 
 }  // namespace agentca::storage

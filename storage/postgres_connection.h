@@ -51,8 +51,6 @@ class PostgresConnection final : public Connection {
   bool collided() const;
   // A key was there already, perhaps by a transaction that ran beside this one.
   bool found_duplicate() const;
-  // Identity of this run of the server: changes when it starts anew. 0: it does not tell.
-  uint64_t incarnation() const;
   // Of the connection, but not libpq's own descriptor: libpq closes that one when the server goes,
   // and its number may then be another's. This one is good while the connection object lives.
   int socket() const;
