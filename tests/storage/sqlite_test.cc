@@ -22,7 +22,7 @@ TEST_F(Sqlite, ANewFileBelongsToItsOwnerAlone) {
   EXPECT_EQ(ModeOf(""), 0600U);
   EXPECT_EQ(ModeOf("-wal"), 0600U);
   EXPECT_EQ(ModeOf("-shm"), 0600U);
-  EXPECT_EQ(backend->Describe(), "sqlite:" + file_.string() + ", schema 5");
+  EXPECT_EQ(backend->Describe(), "sqlite:" + file_.string() + ", schema " + std::to_string(LatestSchema()));
 }
 
 TEST_F(Sqlite, OpenNamesWhatIsWrongWithAUri) {
