@@ -5,7 +5,6 @@ import copy
 import hashlib
 import os
 import random
-import shutil
 import sqlite3
 
 import pytest
@@ -72,7 +71,11 @@ class Store(Sqlite):
 
 @pytest.fixture
 def store(calm, tmp_path):
-    return Store(shutil.copy(calm.file, tmp_path / "store.sqlite"))
+    copied = tmp_path / "store.sqlite"
+    # Not the file alone: what the node committed last may still be in its write-ahead log.
+    with sqlite3.connect(calm.file) as kept, sqlite3.connect(copied) as database:
+        kept.backup(database)
+    return Store(copied)
 
 
 def issued(evidence, revoked=False):
