@@ -219,9 +219,16 @@ def test_nginx_is_told_which_nodes_are_not_ready(cluster, tmp_path):
                  SETTLE_DEADLINE, "nginx-nodes has marked it")
         assert f"server 127.0.0.1:{victim.acme_port} " in next(
             line for line in balancer.nodes["acme"].read_text().splitlines() if " down;" in line)
-        for _ in range(6):
-            assert fetch(cluster.front.directory_url,
-                         ca_file=str(cluster.front.root_file))[0] == 200
+
+        def answers():
+            try:
+                return fetch(cluster.front.directory_url, timeout=3,
+                             ca_file=str(cluster.front.root_file))[0] == 200
+            except OSError:
+                return False
+        # nginx has read its file when the last of its old workers has gone.
+        wait_for(lambda: all(answers() for _ in range(6)), SETTLE_DEADLINE,
+                 "nobody is sent to it any more")
     finally:
         os.kill(victim.program.pid, signal.SIGCONT)
     wait_for(lambda: not balancer.down("acme"), SETTLE_DEADLINE, "it is taken back")
