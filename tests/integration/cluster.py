@@ -80,9 +80,6 @@ class Node(AgentCa):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(signer, signal.SIGCONT)
 
-    def id(self):
-        return (self.directory / "node-id").read_text().strip()
-
 
 class RoundRobin:
     """Takes the place of a Client's connection: each request goes to the next node, whatever the
@@ -145,13 +142,6 @@ class Cluster:
         return url.replace(f"{path.scheme}://{path.netloc}",
                            node.acme_url if path.scheme == "https" else node.http_url, 1)
 
-    def stop(self):
-        """(name, exit status) of the nodes that did not end well."""
-        for node in self.nodes:
-            if node.program is not None and node.program.running():
-                node.program.process.send_signal(signal.SIGTERM)
-        return [(node.name, code) for node in self.nodes if (code := node.stop(60)) not in (0, -9)]
-
 
 # ---- Balancers ----------------------------------------------------------------------------------
 def exchange(text, pairs):
@@ -189,6 +179,16 @@ class HaProxy:
         self.program = Program(self.command, self.directory / "haproxy.log")
         wait_for(self.serves, START_DEADLINE, "HAProxy has nodes to send clients to")
         return self
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except Exception:
+            self.stop()
+            raise
+
+    def __exit__(self, *what):
+        self.stop()
 
     def serves(self):
         assert self.program.running(), self.program.tail()

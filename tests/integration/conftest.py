@@ -4,6 +4,7 @@ AGENTCA_BIN names the program under test (default: the release build of this tre
 AGENTCA_TEST_SERVER=pebble runs the tests of stock clients against Debian's pebble instead.
 """
 
+import contextlib
 import os
 import re
 import sys
@@ -87,19 +88,16 @@ def cluster(tmp_path_factory, challenges):
     from cluster import Cluster, postgres
     if not postgres.installed():
         pytest.skip("PostgreSQL is not installed")
-    with postgres.directory_for() as directory:
-        database = postgres.Server(directory, settings={"max_connections": 200}).create().start()
-        nodes = []
-        try:
-            cluster = Cluster(tmp_path_factory.mktemp("cluster"), challenges, database.uri())
-            cluster.database = database
-            nodes = cluster.nodes
-            cluster.start()
-            yield cluster
-        finally:
-            for node in nodes:
-                stop_soundly(node)
-            database.stop("immediate")
+    with postgres.directory_for() as directory, contextlib.ExitStack() as ends:
+        database = postgres.Server(directory, settings={"max_connections": 200}).create()
+        ends.callback(database.stop, "immediate")
+        database.start()
+        cluster = Cluster(tmp_path_factory.mktemp("cluster"), challenges, database.uri())
+        cluster.database = database
+        for node in cluster.nodes:
+            ends.callback(stop_soundly, node)
+        cluster.start()
+        yield cluster
 
 
 @pytest.fixture

@@ -131,9 +131,8 @@ def test_the_same_request_at_all_nodes_at_once_succeeds_at_one(cluster):
 # ---- Clients that others wrote, through balancers that others wrote -----------------------------
 @pytest.fixture(params=BALANCERS, ids=lambda kind: kind.name)
 def balancer(request, cluster, tmp_path):
-    balancer = request.param(tmp_path / "balancer", cluster.front, cluster.nodes).start()
-    yield balancer
-    balancer.stop()
+    with request.param(tmp_path / "balancer", cluster.front, cluster.nodes) as balancer:
+        yield balancer
 
 
 @pytest.mark.parametrize("kind", [stock_clients.Certbot, stock_clients.Lego],

@@ -187,52 +187,52 @@ class Load(threading.Thread):
 
 @pytest.mark.parametrize("kind", BALANCERS, ids=lambda kind: kind.name)
 def test_a_rolling_restart_under_load_fails_no_request(cluster, tmp_path, kind):
-    balancer = kind(tmp_path / "balancer", cluster.front, cluster.nodes).start()
     loads = [Load(cluster, number) for number in range(3)]
-    for load in loads:
-        load.start()
-    try:
-        for node in cluster.nodes:
-            before = [load.done["revocation"] for load in loads]
-            assert node.stop() == 0
-            node.start()
-            wait_for(lambda: any(load.failure for load in loads) or all(
-                load.done["revocation"] > count for load, count in zip(loads, before)),
-                SETTLE_DEADLINE, "clients got on meanwhile")
-    finally:
+    with kind(tmp_path / "balancer", cluster.front, cluster.nodes):
         for load in loads:
-            load.halt.set()
-        for load in loads:
-            load.join(120)
-        balancer.stop()
+            load.start()
+        try:
+            for node in cluster.nodes:
+                before = [load.done["revocation"] for load in loads]
+                assert node.stop() == 0
+                node.start()
+                wait_for(lambda: any(load.failure for load in loads) or all(
+                    load.done["revocation"] > count for load, count in zip(loads, before)),
+                    SETTLE_DEADLINE, "clients got on meanwhile")
+        finally:
+            for load in loads:
+                load.halt.set()
+            for load in loads:
+                load.join(120)
     assert [load.failure for load in loads] == [None] * len(loads)
     print(sum((load.done for load in loads), collections.Counter()))
 
 
 def test_nginx_is_told_which_nodes_are_not_ready(cluster, tmp_path):
     """A node that hangs accepts connections, as far as the kernel does it alone."""
-    balancer = Nginx(tmp_path / "balancer", cluster.front, cluster.nodes).start()
     victim = cluster.nodes[1]
-    os.kill(victim.program.pid, signal.SIGSTOP)
-    try:
-        wait_for(lambda: balancer.down("acme") == 1 and balancer.down("publication") == 1,
-                 SETTLE_DEADLINE, "nginx-nodes has marked it")
-        assert f"server 127.0.0.1:{victim.acme_port} " in next(
-            line for line in balancer.nodes["acme"].read_text().splitlines() if " down;" in line)
 
-        def answers():
-            try:
-                return fetch(cluster.front.directory_url, timeout=3,
-                             ca_file=str(cluster.front.root_file))[0] == 200
-            except OSError:
-                return False
-        # nginx has read its file when the last of its old workers has gone.
-        wait_for(lambda: all(answers() for _ in range(6)), SETTLE_DEADLINE,
-                 "nobody is sent to it any more")
-    finally:
-        os.kill(victim.program.pid, signal.SIGCONT)
-    wait_for(lambda: not balancer.down("acme"), SETTLE_DEADLINE, "it is taken back")
-    balancer.stop()
+    def answers():
+        try:
+            return fetch(cluster.front.directory_url, timeout=3,
+                         ca_file=str(cluster.front.root_file))[0] == 200
+        except OSError:
+            return False
+
+    with Nginx(tmp_path / "balancer", cluster.front, cluster.nodes) as balancer:
+        os.kill(victim.program.pid, signal.SIGSTOP)
+        try:
+            wait_for(lambda: balancer.down("acme") == 1 and balancer.down("publication") == 1,
+                     SETTLE_DEADLINE, "nginx-nodes has marked it")
+            marked, = (line for line in balancer.nodes["acme"].read_text().splitlines()
+                       if " down;" in line)
+            assert f"server 127.0.0.1:{victim.acme_port} " in marked
+            # nginx has read its file when the last of its old workers has gone.
+            wait_for(lambda: all(answers() for _ in range(6)), SETTLE_DEADLINE,
+                     "nobody is sent to it any more")
+        finally:
+            os.kill(victim.program.pid, signal.SIGCONT)
+        wait_for(lambda: not balancer.down("acme"), SETTLE_DEADLINE, "it is taken back")
 
 
 # ---- The database -------------------------------------------------------------------------------
