@@ -1,6 +1,9 @@
 // Two nodes on one store: each a service with a backend of its own on one file. What one leaves in
 // the middle the other finishes, and what one does too late is refused.
+#include <atomic>
+#include <condition_variable>
 #include <future>
+#include <mutex>
 
 #include "storage/sqlite.h"
 #include "tests/acme/service_fixture.h"
@@ -17,8 +20,34 @@ struct OneFile {
   fakes::TemporaryDirectory shared_;
 };
 
+// Verifications of node one wait here, then fail. Made before its service, and gone after it.
+class Gate {
+ public:
+  void Open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    opened_.notify_all();
+  }
+  Result<Proof> Wait() {
+    ++waiting_;
+    std::unique_lock lock(mutex_);
+    opened_.wait(lock, [this] { return open_; });
+    return Error{Code::kUnauthorized, "too late"};
+  }
+  int waiting() const { return waiting_; }
+
+ private:
+  std::mutex mutex_;  // guards open_
+  std::condition_variable opened_;
+  bool open_ = false;
+  std::atomic<int> waiting_{0};
+};
+struct OneGate {
+  Gate gate_;
+};
+
 // Node one is that of the fixture.
-class ServiceNodes : private OneFile, public ServiceTest {
+class ServiceNodes : private OneFile, protected OneGate, public ServiceTest {
  protected:
   ServiceNodes() : ServiceTest(Open("one")) {
     EXPECT_TRUE(backend_->leases().Enter(ca::kLeaseLife).ok());
@@ -38,26 +67,6 @@ class ServiceNodes : private OneFile, public ServiceTest {
   }
   Service& two() { return switched() ? *service_ : *service2_; }
   bool switched() const { return service_.get() == two_; }
-
-  // Verifications of node one wait here, then fail.
-  class Gate {
-   public:
-    void Open() {
-      if (!open_.exchange(true)) opened_.set_value();
-    }
-    Result<Proof> Wait() {
-      ++waiting_;
-      future_.wait();
-      return Error{Code::kUnauthorized, "too late"};
-    }
-    int waiting() const { return waiting_; }
-
-   private:
-    std::promise<void> opened_;
-    std::shared_future<void> future_ = opened_.get_future().share();
-    std::atomic<bool> open_{false};
-    std::atomic<int> waiting_{0};
-  } gate_;
 
   // Begins a challenge at node one, where it hangs.
   std::string HangingAuthorization(Client& client) {
