@@ -7,8 +7,10 @@
 #   bench/run_stores.sh [--build DIR] [--seconds N] [--clients N] [--fill COUNT]
 . "$(dirname "$0")/common.sh"
 
+# Settings as an operator would choose them, not those of the tests, which are as small as they can be.
 if [ -z "${AGENTCA_TEST_POSTGRES:-}" ]; then
-  exec /usr/bin/python3 tests/faults/postgres.py run -- bench/run_stores.sh "$@"
+  exec /usr/bin/python3 tests/faults/postgres.py run --set shared_buffers=1GB \
+    --set max_wal_size=4GB -- bench/run_stores.sh "$@"
 fi
 build=build/release seconds=15 clients=16 fill=0
 set_options build seconds clients fill -- "$@"

@@ -32,7 +32,7 @@ Result<AgentStep> StartAgent(const Agent& requested, bool admitted, const ca::Ch
   AgentStep step{requested, {admitted ? "admitted" : "added", AllOf(requested)}};
   if (!admitted) step.agent.admitted_by.clear();
   step.agent.status = AgentStatus::kActive;
-  step.agent.version = 0;
+  step.agent.version = kFirstAgentVersion - 1;
   step.agent.created_at = change.at;
   Touch(step.agent, change);
   return step;

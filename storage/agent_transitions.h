@@ -19,6 +19,7 @@ struct AgentStep {
   AgentNote note;
 };
 
+inline constexpr int64_t kFirstAgentVersion = 1;
 // An agent that is not there yet; `admitted`: by the rule that it names. kMalformed.
 Result<AgentStep> StartAgent(const ca::Agent& requested, bool admitted, const ca::Change& change);
 // kConflict: `requested` was made from another version, or the agent is retired.

@@ -246,9 +246,10 @@ bool PostgresConnection::in_transaction() const {
 
 Status PostgresConnection::Begin(Kind kind) {
   impl_->failed_ = impl_->collided_ = impl_->duplicate_ = false;
+  if (kind == Kind::kStatements) return {};
   const char* sql = "BEGIN ISOLATION LEVEL SERIALIZABLE";
   if (kind == Kind::kSnapshot) sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-  if (kind == Kind::kSchema) sql = "BEGIN ISOLATION LEVEL READ COMMITTED";
+  if (kind == Kind::kReadCommitted) sql = "BEGIN ISOLATION LEVEL READ COMMITTED";
   AGENTCA_TRY(Execute(sql));
   impl_->in_transaction_ = true;
   return {};
@@ -259,6 +260,7 @@ PostgresConnection::End PostgresConnection::Commit() {
     Rollback();
     return {Fate::kRolledBack, Error{Code::kInternal, "storage: a statement failed unnoticed"}};
   }
+  if (!impl_->in_transaction_) return {Fate::kCommitted, {}};
   const Status committed = Execute("COMMIT");
   if (committed.ok()) {
     impl_->in_transaction_ = false;

@@ -35,7 +35,8 @@ class PostgresConnection final : public Connection {
     return "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
   }
 
-  enum class Kind { kSerializable, kSnapshot, kSchema };  // of a transaction
+  // Of a transaction. kStatements: of what is none, where Commit does nothing.
+  enum class Kind { kSerializable, kReadCommitted, kSnapshot, kStatements };
   Status Begin(Kind kind);
   enum class Fate { kCommitted, kRolledBack, kUnknown };
   struct End {

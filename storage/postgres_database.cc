@@ -23,6 +23,18 @@ Error Unknown() {
   return {Code::kUnavailable, "the database was lost in the middle; nothing is known of the effect"};
 }
 
+PostgresConnection::Kind KindOf(Isolation isolation) {
+  switch (isolation) {
+    case Isolation::kLocks:
+      return PostgresConnection::Kind::kReadCommitted;
+    case Isolation::kStatements:
+      return PostgresConnection::Kind::kStatements;
+    case Isolation::kSerializable:
+      break;
+  }
+  return PostgresConnection::Kind::kSerializable;
+}
+
 }  // namespace
 
 // How long something is tried again, with pauses that grow and differ from each other's.
@@ -118,9 +130,9 @@ void PostgresDatabase::Return(std::unique_ptr<PostgresConnection> connection) {
 }
 
 PostgresDatabase::Attempt PostgresDatabase::TryWithin(PostgresConnection& connection,
-                                                      const Work& verb) {
+                                                      Isolation isolation, const Work& verb) {
   using Next = Attempt::Next;
-  if (const Status begun = connection.Begin(PostgresConnection::Kind::kSerializable); !begun.ok())
+  if (const Status begun = connection.Begin(KindOf(isolation)); !begun.ok())
     return {connection.usable() ? Next::kDone : Next::kAgainWhenThere, begun};
   const Status result = Guarded(verb, connection);
   if (!connection.usable()) return {Next::kAgainWhenThere, result.ok() ? Status(Away()) : result};
@@ -135,28 +147,29 @@ PostgresDatabase::Attempt PostgresDatabase::TryWithin(PostgresConnection& connec
   return refused(end.cause);
 }
 
-PostgresDatabase::Attempt PostgresDatabase::TryVerb(const Work& verb, milliseconds deadline) {
+PostgresDatabase::Attempt PostgresDatabase::TryVerb(const Work& verb, Isolation isolation,
+                                                    milliseconds deadline) {
   auto lease = Borrow();
   if (!lease.ok()) return {Attempt::Next::kAgainWhenThere, lease.error()};
   const PostgresWatch::Deadline watched(watch_, (*lease)->socket(), deadline);
-  Attempt attempt = TryWithin(**lease, verb);
+  Attempt attempt = TryWithin(**lease, isolation, verb);
   (*lease)->Rollback();
   return attempt;
 }
 
-Status PostgresDatabase::RunWrite(const Work& verb, const Settled* settled) {
-  Status result = Persist(verb, settled);
+Status PostgresDatabase::RunWrite(const Work& verb, Isolation isolation, const Settled* settled) {
+  Status result = Persist(verb, isolation, settled);
   failed_ = !result.ok() && result.error().code == Code::kUnavailable;
   return result;
 }
 
-Status PostgresDatabase::Persist(const Work& verb, const Settled* settled) {
+Status PostgresDatabase::Persist(const Work& verb, Isolation isolation, const Settled* settled) {
   using Next = Attempt::Next;
   Patience patience(options_);
   int duplicates_left = kDuplicateRetries;
   bool doubt = false;  // an earlier attempt may have come to pass
   for (;;) {
-    Attempt attempt = TryVerb(verb, options_.deadline);
+    Attempt attempt = TryVerb(verb, isolation, options_.deadline);
     doubt = doubt || attempt.next == Next::kUnknown;
     if (attempt.next == Next::kDuplicate && duplicates_left-- == 0) attempt.next = Next::kDone;
     if (attempt.next != Next::kDone) {
@@ -208,7 +221,7 @@ Status PostgresDatabase::RunSnapshot(const Work& query) {
 Status PostgresDatabase::RunSchema(const Work& work) {
   AGENTCA_ASSIGN(const Lease lease, Borrow());
   const PostgresWatch::Deadline watched(watch_, lease->socket(), options_.migration);
-  AGENTCA_TRY(lease->Begin(PostgresConnection::Kind::kSchema));
+  AGENTCA_TRY(lease->Begin(PostgresConnection::Kind::kReadCommitted));
   Status result = Guarded(work, *lease);
   if (!result.ok()) return result;
   const PostgresConnection::End end = lease->Commit();
@@ -228,7 +241,7 @@ Status PostgresDatabase::CheckHealth() {
       [](Connection& connection) {
         return Query(connection, "UPDATE health SET probes = probes + 1 WHERE id = 1").Run();
       },
-      options_.patience);
+      Isolation::kSerializable, options_.patience);
   if (probed.next == Attempt::Next::kAgainSoon) return {};  // another writes it, so it can be written
   if (probed.status.ok()) failed_ = false;
   return probed.status;

@@ -13,9 +13,8 @@
 
 namespace agentca::storage {
 
-// Thread-safe. Each transaction has a connection of its own. Verbs are SERIALIZABLE: together they
-// do what they would do one after another, which is what they were written for; PostgreSQL commits
-// those that arrive together with one flush.
+// Thread-safe. Each transaction has a connection of its own; PostgreSQL commits those that arrive
+// together with one flush.
 class PostgresDatabase final : public Database {
  public:
   PostgresDatabase(std::string conninfo, PostgresOptions options);
@@ -28,7 +27,7 @@ class PostgresDatabase final : public Database {
   Status RunSchema(const Work& work);
 
  protected:
-  Status RunWrite(const Work& verb, const Settled* settled) override;
+  Status RunWrite(const Work& verb, Isolation isolation, const Settled* settled) override;
   Status RunRead(const Work& query) override;
   Status RunSnapshot(const Work& query) override;
 
@@ -56,9 +55,9 @@ class PostgresDatabase final : public Database {
 
   Result<Lease> Borrow();
   void Return(std::unique_ptr<PostgresConnection> connection);
-  Status Persist(const Work& verb, const Settled* settled);
-  Attempt TryVerb(const Work& verb, std::chrono::milliseconds deadline);
-  Attempt TryWithin(PostgresConnection& connection, const Work& verb);
+  Status Persist(const Work& verb, Isolation isolation, const Settled* settled);
+  Attempt TryVerb(const Work& verb, Isolation isolation, std::chrono::milliseconds deadline);
+  Attempt TryWithin(PostgresConnection& connection, Isolation isolation, const Work& verb);
   Attempt TryQuery(const Work& query, std::chrono::milliseconds deadline);
   Status Repeat(const Work& query);
 

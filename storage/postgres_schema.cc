@@ -9,8 +9,8 @@ namespace agentca::storage {
 namespace {
 
 // Programs of this schema and later ones can use a database that has our newest. To be raised with a
-// migration that those before it cannot live with.
-constexpr int64_t kOldestProgram = 4;
+// migration that those before it cannot live with: before 7, verbs were kept apart otherwise.
+constexpr int64_t kOldestProgram = 7;
 
 constexpr const char* kMakeVersion =
     "CREATE TABLE IF NOT EXISTS agentca_schema (id BIGINT PRIMARY KEY CHECK (id = 1), "

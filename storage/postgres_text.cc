@@ -39,10 +39,12 @@ std::string Numbered(std::string_view sql) {
 }  // namespace
 
 std::string PostgresDialect(std::string_view sql) {
-  constexpr std::string_view kShare = "/*share*/";
+  constexpr std::string_view kLocks = "/*FOR ";
   std::string text = Numbered(sql);
-  if (const size_t at = text.find(kShare); at != std::string::npos)
-    text.replace(at, kShare.size(), "FOR SHARE");
+  if (const size_t at = text.find(kLocks); at != std::string::npos) {
+    text.erase(at, 2);
+    text.erase(text.find("*/", at), 2);
+  }
   return text;
 }
 

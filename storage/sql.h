@@ -47,9 +47,9 @@ class Connection {
 
   // Runs statements that return nothing of interest. Not cached.
   virtual Status Execute(const char* sql) = 0;
-  // `sql` is a literal: its address is the key. Parameters are written ? or ?N. A SELECT that ends
-  // with the comment share keeps the rows it finds from being changed until the transaction ends,
-  // where transactions run side by side.
+  // `sql` is a literal: its address is the key. Parameters are written ? or ?N. The words of a
+  // comment that begins with FOR, such as FOR UPDATE, hold where transactions run side by side: they
+  // lock the rows that the SELECT finds until the transaction ends.
   virtual Result<Statement*> Prepare(const char* sql) = 0;
   virtual bool in_transaction() const = 0;
   // A literal that selects the time of the database's clock, in milliseconds since 1970: SQL has no
@@ -113,6 +113,13 @@ class Query {
   bool intact_ = true;
 };
 
+// What keeps a verb apart from those beside it, where verbs run side by side.
+enum class Isolation : uint8_t {
+  kSerializable,  // those that are do together what they would do one after another
+  kLocks,         // locks of its own: each statement sees what was committed before it began
+  kStatements     // nothing, not even a transaction: each statement commits by itself
+};
+
 // Thread-safe. A verb or query is Connection& → Status or Result. A driver may run it again, from
 // the start and on another connection, when the database asks for that: it changes nothing but its
 // own result.
@@ -124,18 +131,23 @@ class Database {
 
   virtual ~Database() = default;
 
-  // Runs `verb` in a transaction that is durable upon success.
+  // Runs `verb` in a transaction that is durable upon success. A verb that many run at once is
+  // better isolated by locks: SERIALIZABLE refuses neighbours that share no more than a page of an
+  // index. It must then lock each row that it decides by and that another verb may change.
   template <class Verb>
-  auto Write(const Verb& verb) -> std::invoke_result_t<Verb, Connection&> {
+  auto Write(const Verb& verb, Isolation isolation = Isolation::kSerializable)
+      -> std::invoke_result_t<Verb, Connection&> {
     using Outcome = std::invoke_result_t<Verb, Connection&>;
     std::optional<Outcome> outcome;
-    AGENTCA_TRY(RunWrite(Keep(verb, outcome), nullptr));
+    AGENTCA_TRY(RunWrite(Keep(verb, outcome), isolation, nullptr));
     return *std::move(outcome);
   }
   // The same for a verb whose first attempt may have come to pass though the connection broke.
   template <class Verb>
-  Status Write(const Verb& verb, const Settled& settled) {
-    return RunWrite([&](Connection& connection) -> Status { return verb(connection); }, &settled);
+  Status Write(const Verb& verb, const Settled& settled,
+               Isolation isolation = Isolation::kSerializable) {
+    return RunWrite([&](Connection& connection) -> Status { return verb(connection); }, isolation,
+                    &settled);
   }
 
   // Each statement sees what was committed before it began.
@@ -163,7 +175,7 @@ class Database {
 
  protected:
   using Work = std::function<Status(Connection&)>;
-  virtual Status RunWrite(const Work& verb, const Settled* settled) = 0;
+  virtual Status RunWrite(const Work& verb, Isolation isolation, const Settled* settled) = 0;
   virtual Status RunRead(const Work& query) = 0;
   virtual Status RunSnapshot(const Work& query) = 0;
   // Exceptions (memory) stay within the work that raised them.

@@ -16,9 +16,6 @@ constexpr const char* kById =
 constexpr const char* kByThumbprint =
     "SELECT id, status, spki, thumbprint, contacts, agreed_terms, created_at, grant_id "
     "FROM acme_account WHERE thumbprint = ?";
-constexpr const char* kProcessingOf =
-    "SELECT id FROM acme_order WHERE account = ? AND finalizing = 1 AND certificate IS NULL "
-    "AND error IS NULL";
 constexpr const char* kInsert =
     "INSERT INTO acme_account (id, status, spki, thumbprint, contacts, agreed_terms, created_at, "
     "grant_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -133,9 +130,7 @@ Status SqlAcmeStore::DeactivateAccount(const AccountId& id) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const AccountStatus status, AccountStatusOf(connection, id));
     if (status != AccountStatus::kValid) return {};
-    // What is begun for the account beside this has read its status, and now each has read what the
-    // other writes: one of them fails, and is not there after the other was acknowledged.
-    AGENTCA_TRY(Query(connection, kProcessingOf, id).Run());
+    // Waits for those who hold the account because they begin something for it.
     return Query(connection, "UPDATE acme_account SET status = ? WHERE id = ?",
                  static_cast<int>(AccountStatus::kDeactivated), id)
         .Run();

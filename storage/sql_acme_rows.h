@@ -12,12 +12,25 @@ namespace agentca::storage {
 Result<acme::AccountStatus> AccountStatusOf(Connection& connection, const acme::AccountId& id);
 Result<acme::AccountStatus> AccountStatusFromInt(int64_t value);
 
+// What becomes of a row that is read, until the transaction ends.
+enum class Hold : uint8_t {
+  kNothing,  // anybody may change it
+  kShared,   // nobody changes it
+  kMine      // nobody else changes it, or holds it
+};
+
 Status InsertAuthorization(Connection& connection, const acme::Authorization& authorization);
 Result<acme::Authorization> LoadAuthorization(Connection& connection,
-                                              const acme::AuthorizationId& id);
+                                              const acme::AuthorizationId& id, Hold hold);
 // In the order of `ids`.
 Result<std::vector<acme::Authorization>> LoadAuthorizations(
-    Connection& connection, const std::vector<acme::AuthorizationId>& ids);
+    Connection& connection, const std::vector<acme::AuthorizationId>& ids, Hold hold);
+// The columns of acme_authorization z, and what they say, where the first of them is number `first`.
+#define AGENTCA_AUTHORIZATION_COLUMNS                                                        \
+  "z.id, z.order_id, z.account, z.identifier, z.wildcard, z.token, z.offered, z.expires_at, " \
+  "z.deactivated, z.attempt, z.attempt_state, z.attempt_error, z.validated_at, z.payload, "   \
+  "z.drop_key, z.attestation"
+Result<acme::Authorization> ReadAuthorization(Query& row, int first);
 
 // The order without its authorizations.
 struct OrderRow {
@@ -25,7 +38,8 @@ struct OrderRow {
   std::vector<acme::AuthorizationId> authorizations;
   acme::AccountStatus account;
 };
-Result<OrderRow> LoadOrderRow(Connection& connection, const acme::OrderId& id);
+// kMine: the order; its account is then held as kShared.
+Result<OrderRow> LoadOrderRow(Connection& connection, const acme::OrderId& id, Hold hold);
 
 Status InsertApproval(Connection& connection, const acme::OrderId& id,
                       const acme::Approval& approval);

@@ -14,13 +14,14 @@ namespace {
 
 constexpr const char* kFind = "SELECT * FROM agent WHERE tenant = ? AND name = ?";
 constexpr const char* kFindForGuard =
-    "SELECT * FROM agent WHERE tenant = ? AND name = ? /*share*/";
+    "SELECT * FROM agent WHERE tenant = ? AND name = ? /*FOR SHARE*/";
 constexpr const char* kExists = "SELECT 1 FROM agent WHERE tenant = ? AND name = ?";
-constexpr const char* kSave =
+constexpr const char* kAdd =
     "INSERT INTO agent (tenant, name, status, admitted_by, version, created_at, changed_at, "
-    "registration) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, name) DO UPDATE SET "
-    "status = excluded.status, version = excluded.version, changed_at = excluded.changed_at, "
-    "registration = excluded.registration";
+    "registration) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr const char* kChange =
+    "UPDATE agent SET status = ?, version = ?, changed_at = ?, registration = ? "
+    "WHERE tenant = ? AND name = ?";
 constexpr const char* kForgetSources = "DELETE FROM agent_source WHERE tenant = ? AND name = ?";
 constexpr const char* kNeedSource =
     "INSERT INTO agent_source (source, tenant, name) VALUES (?, ?, ?)";
@@ -84,16 +85,25 @@ Status NoteSources(Connection& connection, const Agent& agent,
   return {};
 }
 
+// One that was there meanwhile is a conflict, which the driver resolves by running the verb again.
+Status Save(Connection& connection, const Agent& agent, bool is_new) {
+  const auto status = static_cast<int>(agent.status);
+  if (is_new)
+    return Query(connection, kAdd, agent.id.tenant, agent.id.name, status, agent.admitted_by,
+                 agent.version, agent.created_at, agent.changed_at, RegistrationToJson(agent))
+        .Run();
+  return Query(connection, kChange, status, agent.version, agent.changed_at,
+               RegistrationToJson(agent), agent.id.tenant, agent.id.name)
+      .Run();
+}
+
 Result<Agent> Keep(Connection& connection, Result<AgentStep> step, const Change& change) {
   if (!step.ok()) return step.error();
   const Agent& agent = step->agent;
   if (step->note.what.empty()) return agent;
   const std::vector<std::string> sources = SourcesOf(agent);
   AGENTCA_TRY(RequireSources(connection, sources));  // before anything is written: see AdmitWithin
-  AGENTCA_TRY(Query(connection, kSave, agent.id.tenant, agent.id.name,
-                    static_cast<int>(agent.status), agent.admitted_by, agent.version,
-                    agent.created_at, agent.changed_at, RegistrationToJson(agent))
-                  .Run());
+  AGENTCA_TRY(Save(connection, agent, agent.version == kFirstAgentVersion));
   AGENTCA_TRY(NoteSources(connection, agent, sources));
   AGENTCA_TRY(AppendEvent(connection, agent.id, step->note, change));
   return agent;
@@ -150,7 +160,7 @@ Result<Agent> LoadAgentForGuard(Connection& connection, const AgentId& id) {
 
 Result<Agent> AdmitWithin(Connection& connection, const Agent& agent, const Change& change) {
   AGENTCA_ASSIGN(const bool exists, Exists(connection, agent.id));
-  if (exists) return LoadAgent(connection, agent.id);
+  if (exists) return LoadAgentForGuard(connection, agent.id);
   return Keep(connection, StartAgent(agent, true, change), change);
 }
 

@@ -79,7 +79,7 @@ Status SqlAcmeStore::DecideApproval(const OrderId& id, Decision decision, const 
                                        const std::string& reason, Time now) {
   return database_.Write(
       [&](Connection& connection) -> Status {
-        AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
+        AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id, Hold::kMine));
         AGENTCA_TRY(Decide(row.order, decision, by, reason, now));
         SqlLedger ledger(connection);
         AGENTCA_TRY(GuardDecision(ledger, *row.order.approval));

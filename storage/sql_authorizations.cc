@@ -16,10 +16,12 @@ constexpr const char* kInsert =
     "INSERT INTO acme_authorization (id, order_id, account, identifier, wildcard, token, offered, "
     "expires_at, attempt, attempt_state, validated_at, drop_key, drop_hint, attestation) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-constexpr const char* kById =
-    "SELECT id, order_id, account, identifier, wildcard, token, offered, expires_at, deactivated, "
-    "attempt, attempt_state, attempt_error, validated_at, payload, drop_key, attestation "
-    "FROM acme_authorization WHERE id = ?";
+#define AGENTCA_AUTHORIZATION_BY_ID \
+  "SELECT " AGENTCA_AUTHORIZATION_COLUMNS " FROM acme_authorization z WHERE z.id = ?"
+constexpr const char* kById = AGENTCA_AUTHORIZATION_BY_ID;
+constexpr const char* kByIdShared = AGENTCA_AUTHORIZATION_BY_ID " /*FOR SHARE*/";
+constexpr const char* kByIdMine = AGENTCA_AUTHORIZATION_BY_ID " /*FOR UPDATE*/";
+#undef AGENTCA_AUTHORIZATION_BY_ID
 // For the worker alone, if there is one.
 constexpr const char* kSetAttempt =
     "UPDATE acme_authorization SET attempt = ?, attempt_state = ?, attempt_error = ?, "
@@ -34,25 +36,30 @@ constexpr const char* kHeld =
     "SELECT id FROM acme_authorization WHERE account = ? AND identifier = ? AND wildcard = ? "
     "AND attempt_state = 1 AND deactivated = 0 AND expires_at > ? LIMIT 1";
 
-Result<std::optional<Attempt>> ReadAttempt(Query& row) {
-  if (row.IsNull(9)) return std::optional<Attempt>();
-  const auto type = acme::ChallengeTypeFromString(row.Text(9));
-  const int64_t state = row.Int(10);
+const char* ById(Hold hold) {
+  if (hold == Hold::kMine) return kByIdMine;
+  return hold == Hold::kShared ? kByIdShared : kById;
+}
+
+Result<std::optional<Attempt>> ReadAttempt(Query& row, int first) {
+  if (row.IsNull(first + 9)) return std::optional<Attempt>();
+  const auto type = acme::ChallengeTypeFromString(row.Text(first + 9));
+  const int64_t state = row.Int(first + 10);
   if (!type || state < 0 || state > static_cast<int64_t>(AttemptState::kInvalid)) {
     return Damaged("an attempt");
   }
   Attempt attempt{.type = *type,
                   .state = static_cast<AttemptState>(state),
                   .error = {},
-                  .validated_at = row.OptionalAt(12),
-                  .payload = row.OptionalText(13).value_or("")};
-  AGENTCA_ASSIGN(attempt.error, ErrorFromJson(row.OptionalText(11)));
+                  .validated_at = row.OptionalAt(first + 12),
+                  .payload = row.OptionalText(first + 13).value_or("")};
+  AGENTCA_ASSIGN(attempt.error, ErrorFromJson(row.OptionalText(first + 11)));
   return std::optional(std::move(attempt));
 }
 
-Result<std::optional<Sha256Digest>> ReadDropKey(Query& row) {
-  if (row.IsNull(14)) return std::optional<Sha256Digest>();
-  const ByteView stored = row.BlobView(14);
+Result<std::optional<Sha256Digest>> ReadDropKey(Query& row, int column) {
+  if (row.IsNull(column)) return std::optional<Sha256Digest>();
+  const ByteView stored = row.BlobView(column);
   Sha256Digest key{};
   if (stored.size() != key.size()) return Damaged("an authorization");
   std::copy(stored.begin(), stored.end(), key.begin());
@@ -68,30 +75,10 @@ int64_t HintOf(const Sha256Digest& drop_key) {
   return static_cast<int64_t>(hint);
 }
 
-Result<Authorization> Read(Query& row) {
-  Authorization authorization{.id = row.Text(0),
-                              .order_id = row.Text(1),
-                              .account_id = row.Text(2),
-                              .identifier = {},
-                              .wildcard = row.Flag(4),
-                              .token = row.Text(5),
-                              .offered = {},
-                              .expires_at = row.At(7),
-                              .deactivated = row.Flag(8),
-                              .attempt = {}};
-  AGENTCA_ASSIGN(authorization.identifier, IdentifierFromText(row.Text(3)));
-  AGENTCA_ASSIGN(authorization.offered, ChallengeTypesFromText(row.Text(6)));
-  AGENTCA_ASSIGN(authorization.attempt, ReadAttempt(row));
-  AGENTCA_ASSIGN(authorization.drop_key, ReadDropKey(row));
-  AGENTCA_ASSIGN(authorization.attestation, AttestationOrNull(row.OptionalText(15)));
-  if (!row.intact()) return Damaged("an authorization");
-  return authorization;
-}
-
 Result<Authorization> LoadNext(Query& row) {
   AGENTCA_ASSIGN(const bool found, row.Next());
   if (!found) return NoSuchAuthorization();
-  return Read(row);
+  return ReadAuthorization(row, 0);
 }
 
 std::optional<std::string> ErrorText(const Attempt& attempt) {
@@ -146,16 +133,38 @@ Status InsertAuthorization(Connection& connection, const Authorization& authoriz
       .Run();
 }
 
-Result<Authorization> LoadAuthorization(Connection& connection, const AuthorizationId& id) {
-  Query row(connection, kById, id);
+Result<Authorization> ReadAuthorization(Query& row, int first) {
+  Authorization authorization{.id = row.Text(first),
+                              .order_id = row.Text(first + 1),
+                              .account_id = row.Text(first + 2),
+                              .identifier = {},
+                              .wildcard = row.Flag(first + 4),
+                              .token = row.Text(first + 5),
+                              .offered = {},
+                              .expires_at = row.At(first + 7),
+                              .deactivated = row.Flag(first + 8),
+                              .attempt = {}};
+  AGENTCA_ASSIGN(authorization.identifier, IdentifierFromText(row.Text(first + 3)));
+  AGENTCA_ASSIGN(authorization.offered, ChallengeTypesFromText(row.Text(first + 6)));
+  AGENTCA_ASSIGN(authorization.attempt, ReadAttempt(row, first));
+  AGENTCA_ASSIGN(authorization.drop_key, ReadDropKey(row, first + 14));
+  AGENTCA_ASSIGN(authorization.attestation, AttestationOrNull(row.OptionalText(first + 15)));
+  if (!row.intact()) return Damaged("an authorization");
+  return authorization;
+}
+
+Result<Authorization> LoadAuthorization(Connection& connection, const AuthorizationId& id,
+                                        Hold hold) {
+  Query row(connection, ById(hold), id);
   return LoadNext(row);
 }
 
 Result<std::vector<Authorization>> LoadAuthorizations(Connection& connection,
-                                                      const std::vector<AuthorizationId>& ids) {
+                                                      const std::vector<AuthorizationId>& ids,
+                                                      Hold hold) {
   std::vector<Authorization> all;
   all.reserve(ids.size());
-  Query row(connection, kById);
+  Query row(connection, ById(hold));
   for (const AuthorizationId& id : ids) {
     row.Again().Bind(id);
     AGENTCA_ASSIGN(Authorization authorization, LoadNext(row));
@@ -165,7 +174,9 @@ Result<std::vector<Authorization>> LoadAuthorizations(Connection& connection,
 }
 
 Result<Authorization> SqlAcmeStore::FindAuthorization(const AuthorizationId& id) {
-  return database_.Read([&](Connection& connection) { return LoadAuthorization(connection, id); });
+  return database_.Read([&](Connection& connection) {
+    return LoadAuthorization(connection, id, Hold::kNothing);
+  });
 }
 
 Result<acme::Store::Started> SqlAcmeStore::BeginChallenge(const AuthorizationId& id,
@@ -174,29 +185,31 @@ Result<acme::Store::Started> SqlAcmeStore::BeginChallenge(const AuthorizationId&
   // An attempt of unknown fate may have begun it: then the validation is ours, or nobody's. That it
   // is another's is harmless, because only the worker's outcome counts.
   bool begun = false;
-  return database_.Write([&](Connection& connection) -> Result<Started> {
-    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+  const auto begin = [&](Connection& connection) -> Result<Started> {
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id, Hold::kMine));
     AGENTCA_ASSIGN(const bool started, StartAttempt(authorization, type, payload, now));
     if (started) AGENTCA_TRY(SaveAttempt(connection, authorization, process_));
     begun = begun || started;
     const bool ours = begun && AwaitsValidation(authorization);
     return Started{std::move(authorization), ours};
-  });
+  };
+  return database_.Write(begin, Isolation::kLocks);
 }
 
 Status SqlAcmeStore::RecordRetry(const AuthorizationId& id, const Error& error) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+  const auto record = [&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id, Hold::kMine));
     AGENTCA_TRY(NoteRetry(authorization, error));
     return SaveAttempt(connection, authorization, process_);
-  });
+  };
+  return database_.Write(record, Isolation::kLocks);
 }
 
 Status SqlAcmeStore::FinishChallenge(const AuthorizationId& id,
                                         const Result<acme::Proof>& outcome, Time now) {
   std::optional<Attempt> finished;  // what an attempt of unknown fate may have stored
   const auto finish = [&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id, Hold::kMine));
     const bool dropped = authorization.attestation.has_value();
     SqlLedger ledger(connection);
     AGENTCA_TRY(storage::FinishChallenge(ledger, authorization, outcome, now));
@@ -207,26 +220,28 @@ Status SqlAcmeStore::FinishChallenge(const AuthorizationId& id,
     finished = authorization.attempt;
     return {};
   };
-  return database_.Write(finish, [&](Connection& connection) -> Result<bool> {
-    AGENTCA_ASSIGN(const Authorization stored, LoadAuthorization(connection, id));
+  const auto is_finished = [&](Connection& connection) -> Result<bool> {
+    AGENTCA_ASSIGN(const Authorization stored, LoadAuthorization(connection, id, Hold::kNothing));
     return finished && stored.attempt && stored.attempt->state == finished->state &&
            stored.attempt->validated_at == finished->validated_at &&
            ErrorText(*stored.attempt) == ErrorText(*finished);
-  });
+  };
+  return database_.Write(finish, is_finished, Isolation::kLocks);
 }
 
 Status SqlAcmeStore::RecordDrop(const AuthorizationId& id, const acme::Attestation& attestation,
                                    Time now) {
   const auto record = [&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id, Hold::kMine));
     SqlLedger ledger(connection);
     AGENTCA_TRY(storage::RecordDrop(ledger, authorization, attestation, now));
     return SaveAttestation(connection, authorization);
   };
-  return database_.Write(record, [&](Connection& connection) -> Result<bool> {
-    AGENTCA_ASSIGN(const Authorization stored, LoadAuthorization(connection, id));
+  const auto is_recorded = [&](Connection& connection) -> Result<bool> {
+    AGENTCA_ASSIGN(const Authorization stored, LoadAuthorization(connection, id, Hold::kNothing));
     return stored.attestation && stored.attestation->evidence_hash == attestation.evidence_hash;
-  });
+  };
+  return database_.Write(record, is_recorded, Isolation::kLocks);
 }
 
 Result<acme::PendingValidation> SqlAcmeStore::FindByDropKey(const acme::Identifier& identifier,
@@ -237,7 +252,7 @@ Result<acme::PendingValidation> SqlAcmeStore::FindByDropKey(const acme::Identifi
       AGENTCA_ASSIGN(const bool found, row.Next());
       if (!found) return NoSuchAuthorization();
       if (!ConstantTimeEqual(row.BlobView(1), nonce)) continue;
-      AGENTCA_ASSIGN(auto authorization, LoadAuthorization(connection, row.Text(0)));
+      AGENTCA_ASSIGN(auto authorization, LoadAuthorization(connection, row.Text(0), Hold::kNothing));
       return acme::PendingValidation{std::move(authorization), row.Text(2)};
     }
   });
@@ -246,7 +261,7 @@ Result<acme::PendingValidation> SqlAcmeStore::FindByDropKey(const acme::Identifi
 Result<Authorization> SqlAcmeStore::DeactivateAuthorization(const AuthorizationId& id,
                                                                Time now) {
   return database_.Write([&](Connection& connection) -> Result<Authorization> {
-    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id));
+    AGENTCA_ASSIGN(Authorization authorization, LoadAuthorization(connection, id, Hold::kMine));
     AGENTCA_ASSIGN(const bool changed, Deactivate(authorization, now));
     if (changed) {
       AGENTCA_TRY(

@@ -21,12 +21,16 @@ constexpr const char* kInsertBody =
     "tbs, spki_sha256, worker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id";
 constexpr const char* kInsertStatus =
     "INSERT INTO certificate_status (serial, issuer, body, state, not_after) "
-    "VALUES (?, ?, ?, 0, ?)";
+    "SELECT ?, id, ?, 0, ? FROM issuer WHERE name = ? RETURNING issuer";
 constexpr const char* kInsertName =
     "INSERT INTO certificate_name (name, body) VALUES (?, ?) ON CONFLICT DO NOTHING";
 constexpr const char* kStatus =
     "SELECT s.state, s.not_after, s.revoked_at, s.reason, s.body "
     "FROM certificate_status s JOIN issuer i ON i.id = s.issuer WHERE s.serial = ? AND i.name = ?";
+constexpr const char* kIntended =
+    "SELECT s.state, s.body, b.tbs FROM certificate_status s JOIN issuer i ON i.id = s.issuer "
+    "LEFT JOIN certificate_body b ON b.id = s.body WHERE s.serial = ? AND i.name = ? "
+    "/*FOR UPDATE OF s*/";
 constexpr const char* kIssued = "UPDATE certificate_status SET state = 1 WHERE serial = ?";
 constexpr const char* kRevoked =
     "UPDATE certificate_status SET state = ?, revoked_at = ?, reason = ? WHERE serial = ?";
@@ -38,13 +42,13 @@ constexpr const char* kSetDerBesideTbs = "UPDATE certificate_body SET der = ? WH
 constexpr const char* kInsertEvent =
     "INSERT INTO revocation_event (sequence, serial) VALUES "
     "((SELECT coalesce(max(sequence), 0) + 1 FROM revocation_event), ?)";
-// Looks for the certificates of the key though it needs none: an intent for it that began before and
-// has not ended has looked at compromised_key, and now each has read what the other writes. One of
-// them fails, and does not come to pass after the other was acknowledged.
+constexpr const char* kKeyOf =
+    "SELECT spki_sha256 FROM certificate_body WHERE id = ? AND spki_sha256 IS NOT NULL";
+// An intent holds the gate of its key, so that the key is not found compromised while it ends.
+constexpr const char* kEnterGate = "SELECT id FROM key_gate WHERE id = ? /*FOR SHARE*/";
+constexpr const char* kCloseGate = "SELECT id FROM key_gate WHERE id = ? /*FOR UPDATE*/";
 constexpr const char* kCompromise =
-    "INSERT INTO compromised_key (spki_sha256) "
-    "SELECT DISTINCT spki_sha256 FROM certificate_body WHERE spki_sha256 = "
-    "(SELECT spki_sha256 FROM certificate_body WHERE id = ?) ON CONFLICT DO NOTHING";
+    "INSERT INTO compromised_key (spki_sha256) VALUES (?) ON CONFLICT DO NOTHING";
 constexpr const char* kIsCompromised = "SELECT 1 FROM compromised_key WHERE spki_sha256 = ?";
 constexpr const char* kIsCertified = "SELECT 1 FROM certificate_body WHERE spki_sha256 = ? LIMIT 1";
 constexpr const char* kHasReference =
@@ -73,15 +77,33 @@ Result<int64_t> InsertBody(Connection& connection, const ca::Ticket& ticket,
   }
 }
 
+// Keys share so many gates by their first octet.
+Status HoldGate(Connection& connection, const char* gate, ByteView key) {
+  AGENTCA_ASSIGN(const bool held, Query(connection, gate, int64_t{key.front()}).Next());
+  return held ? Status() : Status(Damaged("the gates of keys"));
+}
+
+// False: there is no such issuer yet.
+Result<bool> InsertStatus(Connection& connection, const ca::Ticket& ticket, int64_t body) {
+  Query row(connection, kInsertStatus, ticket.serial().bytes(), body, ticket.not_after(),
+            ticket.issuer_id());
+  AGENTCA_ASSIGN(const bool inserted, row.Next());
+  if (inserted) AGENTCA_TRY(row.Run());  // a statement with RETURNING acts to the end
+  return inserted;
+}
+
 Status InsertIntent(Connection& connection, const ca::Ticket& ticket, const std::string& worker,
                     Time now) {
+  AGENTCA_TRY(HoldGate(connection, kEnterGate, ticket.key()));
   AGENTCA_ASSIGN(const bool compromised, Query(connection, kIsCompromised, ticket.key()).Next());
   if (compromised) return KeyCompromised();
-  AGENTCA_ASSIGN(const int64_t issuer, EnsureIssuer(connection, ticket.issuer_id()));
   AGENTCA_ASSIGN(const int64_t body, InsertBody(connection, ticket, worker, now));
-  AGENTCA_TRY(
-      Query(connection, kInsertStatus, ticket.serial().bytes(), issuer, body, ticket.not_after())
-          .Run());
+  AGENTCA_ASSIGN(bool inserted, InsertStatus(connection, ticket, body));
+  if (!inserted) {
+    AGENTCA_TRY(EnsureIssuer(connection, ticket.issuer_id()));
+    AGENTCA_ASSIGN(inserted, InsertStatus(connection, ticket, body));
+    if (!inserted) return Damaged("the issuers");
+  }
   for (const std::string& name : ticket.dns_names()) {
     AGENTCA_TRY(Query(connection, kInsertName, name, body).Run());
   }
@@ -97,18 +119,25 @@ bool HoldsTbs(ByteView der, ByteView tbs, size_t* offset) {
          std::equal(tbs.begin(), tbs.end(), der.begin() + static_cast<std::ptrdiff_t>(*offset));
 }
 
-Result<Bytes> LoadTbs(Connection& connection, int64_t body) {
-  Query row(connection, "SELECT tbs FROM certificate_body WHERE id = ?", body);
+struct Intended {
+  int64_t body;
+  Bytes tbs;
+};
+Result<Intended> LoadIntended(Connection& connection, const IssuerId& issuer,
+                              const Serial& serial) {
+  Query row(connection, kIntended, serial.bytes(), issuer);
   AGENTCA_ASSIGN(const bool found, row.Next());
-  if (!found) return Damaged("a certificate");
-  Bytes tbs = row.Blob(0);
+  if (!found) return NoSuchCertificate();
+  AGENTCA_ASSIGN(const SerialState state, SerialStateFromInt(row.Int(0)));
+  AGENTCA_TRY(GuardRecording(state));
+  Intended intended{row.Int(1), row.Blob(2)};
   if (!row.intact()) return Damaged("a certificate");
-  return tbs;
+  return intended;
 }
 
 // A certificate that is not the intended one must not exist; if it does, both are evidence.
-Status SetDer(Connection& connection, int64_t body, const Bytes& der) {
-  AGENTCA_ASSIGN(const Bytes tbs, LoadTbs(connection, body));
+Status SetDer(Connection& connection, const Intended& intended, const Bytes& der) {
+  const auto& [body, tbs] = intended;
   size_t offset = 0;
   if (!HoldsTbs(der, tbs, &offset)) return Query(connection, kSetDerBesideTbs, der, body).Run();
   return Query(connection, kSetDer, der, static_cast<int64_t>(offset),
@@ -152,7 +181,13 @@ Status MarkRevoked(Connection& connection, const Serial& serial, SerialState sta
 }
 
 Status CompromiseKeyOf(Connection& connection, int64_t body) {
-  return Query(connection, kCompromise, body).Run();
+  Query row(connection, kKeyOf, body);
+  AGENTCA_ASSIGN(const bool known, row.Next());
+  if (!known) return {};
+  const Bytes key = row.Blob(0);
+  if (!row.intact() || key.empty()) return Damaged("the key of a certificate");
+  AGENTCA_TRY(HoldGate(connection, kCloseGate, key));
+  return Query(connection, kCompromise, key).Run();
 }
 
 Result<SerialState> SerialStateFromInt(int64_t value) {
@@ -179,9 +214,8 @@ Status AddIntent(Connection& connection, const ca::Ticket& ticket, const std::st
 
 Status AddCertificate(Connection& connection, const ca::Certificate& certificate,
                       const IssuerId& issuer) {
-  AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, issuer, certificate.serial));
-  AGENTCA_TRY(GuardRecording(row.status.state));
-  AGENTCA_TRY(SetDer(connection, row.body, certificate.der));
+  AGENTCA_ASSIGN(const Intended intended, LoadIntended(connection, issuer, certificate.serial));
+  AGENTCA_TRY(SetDer(connection, intended, certificate.der));
   return Query(connection, kIssued, certificate.serial.bytes()).Run();
 }
 
@@ -197,7 +231,7 @@ Result<bool> HasHadIntent(Connection& connection, std::string_view reference) {
 Status SqlCertificateStore::RecordIntent(const ca::Ticket& ticket, Time now) {
   return database_.Write(
       [&](Connection& connection) { return AddIntent(connection, ticket, process_, now); },
-      [&](Connection& connection) { return IsIntended(connection, ticket); });
+      [&](Connection& connection) { return IsIntended(connection, ticket); }, Isolation::kLocks);
 }
 
 Status SqlCertificateStore::RecordCertificate(const ca::Certificate& certificate,
@@ -206,7 +240,8 @@ Status SqlCertificateStore::RecordCertificate(const ca::Certificate& certificate
       [&](Connection& connection) { return AddCertificate(connection, certificate, issuer); },
       [&](Connection& connection) {
         return Query(connection, kHasDer, certificate.serial.bytes(), certificate.der).Next();
-      });
+      },
+      Isolation::kLocks);
 }
 
 Status SqlCertificateStore::Abandon(const IssuerId& issuer, const Serial& serial, Time at) {

@@ -74,7 +74,7 @@ Result<std::optional<PendingValidation>> ClaimChallenge(Connection& connection,
   }
   AGENTCA_ASSIGN(const bool free, IsFree(connection, worker, self, time));
   if (!free) return nothing;
-  AGENTCA_ASSIGN(auto authorization, LoadAuthorization(connection, id));
+  AGENTCA_ASSIGN(auto authorization, LoadAuthorization(connection, id, Hold::kMine));
   if (!AwaitsValidation(authorization)) return nothing;
   if (worker != self) AGENTCA_TRY(Query(connection, kTakeChallenge, self, id).Run());
   return std::optional(PendingValidation{std::move(authorization), std::move(thumbprint)});
@@ -91,7 +91,7 @@ Result<bool> ClaimOrder(Connection& connection, const OrderId& id, const std::st
   }
   AGENTCA_ASSIGN(const bool free, IsFree(connection, worker, self, time));
   if (!free) return false;
-  AGENTCA_ASSIGN(const OrderRow row, LoadOrderRow(connection, id));
+  AGENTCA_ASSIGN(const OrderRow row, LoadOrderRow(connection, id, Hold::kMine));
   if (!AwaitsSettlement(row.order) || AwaitsHuman(row.order, now)) return false;
   if (worker != self) AGENTCA_TRY(Query(connection, kTakeOrder, self, id).Run());
   return true;

@@ -122,7 +122,9 @@ Result<Spending> SqlNonces::SpendNonces(std::span<const SpentNonce> batch) {
   std::vector<SpentNonce> sorted(batch.begin(), batch.end());
   std::sort(sorted.begin(), sorted.end());
   const std::span<const SpentNonce> all(sorted);
-  return database_.Write([&](Connection& connection) -> Result<Spending> {
+  // No transaction: what is inserted is spent, whatever comes after; and the epoch is read when it
+  // is, so that one that begins meanwhile is not missed.
+  const auto spend = [&](Connection& connection) -> Result<Spending> {
     std::unordered_set<std::string> inserted;
     constexpr size_t kMost = kInserts.back().size;
     for (size_t begin = 0; begin < all.size(); begin += kMost) {
@@ -135,7 +137,8 @@ Result<Spending> SqlNonces::SpendNonces(std::span<const SpentNonce> batch) {
       spending.first.push_back(inserted.erase(std::string(AsText(each))) != 0);
     }
     return spending;
-  });
+  };
+  return database_.Write(spend, Isolation::kStatements);
 }
 
 Result<NonceHorizon> SqlNonces::Horizon() {

@@ -14,10 +14,23 @@ using acme::OrderView;
 constexpr const char* kInsert =
     "INSERT INTO acme_order (id, account, created_at, expires_at, identifiers, authorizations, "
     "not_before, not_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-constexpr const char* kById =
-    "SELECT o.id, o.account, o.created_at, o.expires_at, o.identifiers, o.authorizations, "
-    "o.not_before, o.not_after, o.finalizing, o.certificate, o.error, a.status, o.approval "
-    "FROM acme_order o JOIN acme_account a ON a.id = o.account WHERE o.id = ?";
+#define AGENTCA_ORDER_COLUMNS                                                                 \
+  "o.id, o.account, o.created_at, o.expires_at, o.identifiers, o.authorizations, o.not_before, " \
+  "o.not_after, o.finalizing, o.certificate, o.error, a.status, o.approval"
+#define AGENTCA_ORDER_BY_ID               \
+  "SELECT " AGENTCA_ORDER_COLUMNS         \
+  " FROM acme_order o JOIN acme_account a " \
+  "ON a.id = o.account WHERE o.id = ?"
+constexpr const char* kById = AGENTCA_ORDER_BY_ID;
+constexpr const char* kByIdMine = AGENTCA_ORDER_BY_ID " /*FOR UPDATE OF o FOR SHARE OF a*/";
+// With the authorization, if it is the only one.
+constexpr int kOrderColumns = 13;
+constexpr const char* kByIdWithOne =
+    "SELECT " AGENTCA_ORDER_COLUMNS ", " AGENTCA_AUTHORIZATION_COLUMNS
+    " FROM acme_order o JOIN acme_account a ON a.id = o.account "
+    "LEFT JOIN acme_authorization z ON z.id = o.authorizations WHERE o.id = ?";
+#undef AGENTCA_ORDER_BY_ID
+#undef AGENTCA_ORDER_COLUMNS
 constexpr const char* kIsPlaced =
     "SELECT 1 FROM acme_order WHERE id = ? AND account = ? AND created_at = ?";
 constexpr const char* kIsSettled =
@@ -29,10 +42,11 @@ constexpr const char* kByAccount =
     "AND error IS NULL AND (finalizing = 1 OR expires_at > ?4) "
     "ORDER BY created_at DESC, id DESC LIMIT ?5";
 constexpr const char* kCursor = "SELECT created_at FROM acme_order WHERE id = ? AND account = ?";
-// Both for the worker alone, if there is one.
+// Both for the worker alone, if there is one; the first as SettleOrder.
 constexpr const char* kSettle =
-    "UPDATE acme_order SET certificate = ?, error = ?, worker = NULL "
-    "WHERE id = ? AND (worker IS NULL OR worker = ?) RETURNING id";
+    "UPDATE acme_order SET certificate = ?, error = ?, worker = NULL WHERE id = ? "
+    "AND finalizing = 1 AND certificate IS NULL AND error IS NULL "
+    "AND (worker IS NULL OR worker = ?) RETURNING id";
 constexpr const char* kKeep =
     "UPDATE acme_order SET worker = ?1 WHERE id = ?2 AND (worker IS NULL OR worker = ?1) "
     "RETURNING id";
@@ -50,17 +64,55 @@ Result<std::optional<ca::Serial>> SerialOrNull(Query& row, int column) {
   return std::optional(*std::move(serial));
 }
 
+struct ReadOrder {
+  OrderRow row;
+  bool asks;  // its approval is not read yet
+};
+Result<ReadOrder> Read(Query& row) {
+  AGENTCA_ASSIGN(const acme::AccountStatus account, AccountStatusFromInt(row.Int(11)));
+  Order order{.id = row.Text(0),
+              .account_id = row.Text(1),
+              .created_at = row.At(2),
+              .expires_at = row.At(3),
+              .identifiers = {},
+              .not_before = row.OptionalAt(6),
+              .not_after = row.OptionalAt(7),
+              .finalizing = row.Flag(8),
+              .cancelled = false,
+              .certificate = {},
+              .error = {}};
+  order.cancelled = account != acme::AccountStatus::kValid && !order.finalizing;
+  AGENTCA_ASSIGN(order.identifiers, IdentifiersFromText(row.Text(4)));
+  AGENTCA_ASSIGN(order.certificate, SerialOrNull(row, 9));
+  AGENTCA_ASSIGN(order.error, ErrorFromJson(row.OptionalText(10)));
+  std::vector<std::string> ids = FromLines(row.Text(5));
+  const bool asks = row.Flag(12);
+  if (!row.intact()) return Damaged("an order");
+  return ReadOrder{{std::move(order), std::move(ids), account}, asks};
+}
+
 // An order without one of its authorizations is damage, not something that was not found.
-Result<OrderView> LoadView(Connection& connection, OrderRow row) {
-  auto authorizations = LoadAuthorizations(connection, row.authorizations);
+Result<OrderView> LoadView(Connection& connection, OrderRow row, Hold hold) {
+  auto authorizations = LoadAuthorizations(connection, row.authorizations, hold);
   if (authorizations.ok()) return OrderView{std::move(row.order), *std::move(authorizations)};
   if (authorizations.error().code == Code::kNotFound) return Damaged("an order");
   return authorizations.error();
 }
 
 Result<OrderView> LoadOrder(Connection& connection, const OrderId& id) {
-  AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
-  return LoadView(connection, std::move(row));
+  AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id, Hold::kNothing));
+  return LoadView(connection, std::move(row), Hold::kNothing);
+}
+
+// By one statement, if that does: an order of one name that asks for no approval, as most do not.
+Result<std::optional<OrderView>> LoadSimpleOrder(Connection& connection, const OrderId& id) {
+  Query row(connection, kByIdWithOne, id);
+  AGENTCA_ASSIGN(const bool found, row.Next());
+  if (!found) return NoSuchOrder();
+  AGENTCA_ASSIGN(ReadOrder read, Read(row));
+  if (read.asks || row.IsNull(kOrderColumns)) return std::optional<OrderView>();
+  AGENTCA_ASSIGN(auto authorization, ReadAuthorization(row, kOrderColumns));
+  return std::optional(OrderView{std::move(read.row.order), {std::move(authorization)}});
 }
 
 Status InsertOrder(Connection& connection, const acme::NewOrder& request) {
@@ -76,9 +128,9 @@ Status InsertOrder(Connection& connection, const acme::NewOrder& request) {
 
 Status CheckReady(Connection& connection, const OrderId& id, const acme::FinalizeGuard& guard,
                   Time now) {
-  AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
+  AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id, Hold::kMine));
   const acme::AccountStatus account = row.account;
-  AGENTCA_ASSIGN(OrderView view, LoadView(connection, std::move(row)));
+  AGENTCA_ASSIGN(OrderView view, LoadView(connection, std::move(row), Hold::kShared));
   AGENTCA_TRY(StartFinalizing(view, account, now));
   SqlLedger ledger(connection);
   return CheckGuard(ledger, view, guard);
@@ -99,19 +151,21 @@ Result<bool> RunAsWorker(Query& update) {
   return ours;
 }
 
+// What hinders it is looked for when something did.
 Status Settle(Connection& connection, const OrderId& id, const Result<ca::Serial>& outcome,
               const std::string& self) {
-  AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
-  AGENTCA_TRY(SettleOrder(row.order, outcome));
   std::optional<Bytes> serial;
   std::optional<std::string> error;
-  if (row.order.certificate) serial = row.order.certificate->bytes();
-  if (row.order.error) error = ToJson(*row.order.error);
+  if (outcome.ok()) serial = outcome->bytes();
+  if (!outcome.ok()) error = ToJson(outcome.error());
   Query update(connection, kSettle, serial, error, id, self);
   const auto settled = RunAsWorker(update);
   if (!settled.ok() && settled.error().code == Code::kConflict) return CertificateInUse();
   AGENTCA_TRY(settled);
-  return *settled ? Status() : Status(TakenUp());
+  if (*settled) return {};
+  AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id, Hold::kNothing));
+  AGENTCA_TRY(SettleOrder(row.order, outcome));
+  return TakenUp();
 }
 
 Result<bool> IsSettled(Connection& connection, const OrderId& id,
@@ -139,36 +193,21 @@ Result<Position> PositionOf(Connection& connection, const acme::AccountId& accou
 
 }  // namespace
 
-Result<OrderRow> LoadOrderRow(Connection& connection, const OrderId& id) {
-  Query row(connection, kById, id);
+Result<OrderRow> LoadOrderRow(Connection& connection, const OrderId& id, Hold hold) {
+  Query row(connection, hold == Hold::kMine ? kByIdMine : kById, id);
   AGENTCA_ASSIGN(const bool found, row.Next());
   if (!found) return NoSuchOrder();
-  AGENTCA_ASSIGN(const acme::AccountStatus account, AccountStatusFromInt(row.Int(11)));
-  Order order{.id = row.Text(0),
-              .account_id = row.Text(1),
-              .created_at = row.At(2),
-              .expires_at = row.At(3),
-              .identifiers = {},
-              .not_before = row.OptionalAt(6),
-              .not_after = row.OptionalAt(7),
-              .finalizing = row.Flag(8),
-              .cancelled = false,
-              .certificate = {},
-              .error = {}};
-  order.cancelled = account != acme::AccountStatus::kValid && !order.finalizing;
-  AGENTCA_ASSIGN(order.identifiers, IdentifiersFromText(row.Text(4)));
-  AGENTCA_ASSIGN(order.certificate, SerialOrNull(row, 9));
-  AGENTCA_ASSIGN(order.error, ErrorFromJson(row.OptionalText(10)));
-  if (row.Flag(12)) {
-    AGENTCA_ASSIGN(order.approval, LoadApproval(connection, id));
+  AGENTCA_ASSIGN(ReadOrder read, Read(row));
+  if (read.asks) {
+    AGENTCA_ASSIGN(read.row.order.approval, LoadApproval(connection, id));
   }
-  std::vector<std::string> ids = FromLines(row.Text(5));
-  if (!row.intact()) return Damaged("an order");
-  return OrderRow{std::move(order), std::move(ids), account};
+  return std::move(read.row);
 }
 
 Result<OrderView> SqlAcmeStore::CreateOrder(const acme::NewOrder& request) {
   const Order& order = request.order;
+  // The account is not held: an order is cancelled when its account is not valid, whichever was
+  // first.
   const auto place = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const auto account, AccountStatusOf(connection, order.account_id));
     AGENTCA_TRY(GuardAccountChange(account));
@@ -178,13 +217,18 @@ Result<OrderView> SqlAcmeStore::CreateOrder(const acme::NewOrder& request) {
     }
     return {};
   };
-  AGENTCA_TRY(database_.Write(place, [&](Connection& connection) {
+  const auto is_placed = [&](Connection& connection) {
     return Query(connection, kIsPlaced, order.id, order.account_id, order.created_at).Next();
-  }));
+  };
+  AGENTCA_TRY(database_.Write(place, is_placed, Isolation::kLocks));
   return OrderView{order, request.authorizations};
 }
 
 Result<OrderView> SqlAcmeStore::FindOrder(const OrderId& id) {
+  AGENTCA_ASSIGN(auto simple, database_.Read([&](Connection& connection) {
+    return LoadSimpleOrder(connection, id);
+  }));
+  if (simple) return *std::move(simple);
   return database_.ReadSnapshot([&](Connection& connection) { return LoadOrder(connection, id); });
 }
 
@@ -231,7 +275,7 @@ Status SqlAcmeStore::BeginFinalize(const OrderId& id, const ca::Ticket& ticket,
         AGENTCA_TRY(MarkFinalizing(connection, id, false, process_));
         return AddIntent(connection, ticket, process_, now);
       },
-      [&](Connection& connection) { return IsIntended(connection, ticket); });
+      [&](Connection& connection) { return IsIntended(connection, ticket); }, Isolation::kLocks);
 }
 
 Status SqlAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approval,
@@ -242,17 +286,18 @@ Status SqlAcmeStore::AskApproval(const OrderId& id, const acme::Approval& approv
         AGENTCA_TRY(InsertApproval(connection, id, approval));
         return MarkFinalizing(connection, id, true, process_);
       },
-      [&](Connection& connection) { return IsAsked(connection, id, approval); });
+      [&](Connection& connection) { return IsAsked(connection, id, approval); },
+      Isolation::kLocks);
 }
 
 Status SqlAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
                                       const acme::FinalizeGuard& guard, Time now) {
   const auto begin = [&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id));
+    AGENTCA_ASSIGN(OrderRow row, LoadOrderRow(connection, id, Hold::kMine));
     AGENTCA_TRY(GuardApproved(row.order, row.account, ticket, now));
     AGENTCA_ASSIGN(const bool begun, HasHadIntent(connection, id));
     if (begun) return BegunBefore();
-    AGENTCA_ASSIGN(const OrderView view, LoadView(connection, std::move(row)));
+    AGENTCA_ASSIGN(const OrderView view, LoadView(connection, std::move(row), Hold::kShared));
     SqlLedger ledger(connection);
     AGENTCA_TRY(CheckGuard(ledger, view, guard));
     Query update(connection, kKeep, process_, id);
@@ -261,7 +306,8 @@ Status SqlAcmeStore::BeginApproved(const OrderId& id, const ca::Ticket& ticket,
     return AddIntent(connection, ticket, process_, now);
   };
   return database_.Write(
-      begin, [&](Connection& connection) { return IsIntended(connection, ticket); });
+      begin, [&](Connection& connection) { return IsIntended(connection, ticket); },
+      Isolation::kLocks);
 }
 
 Status SqlAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& certificate,
@@ -274,13 +320,15 @@ Status SqlAcmeStore::CompleteOrder(const OrderId& id, const ca::Certificate& cer
         if (agent) AGENTCA_TRY(GuardAgent(*agent, ledger.FindAgent(*agent)));
         return AddCertificate(connection, certificate, issuer);
       },
-      [&](Connection& connection) { return IsSettled(connection, id, certificate.serial); });
+      [&](Connection& connection) { return IsSettled(connection, id, certificate.serial); },
+      Isolation::kLocks);
 }
 
 Status SqlAcmeStore::FinishOrder(const OrderId& id, const Result<ca::Serial>& outcome) {
   return database_.Write(
       [&](Connection& connection) { return Settle(connection, id, outcome, process_); },
-      [&](Connection& connection) { return IsSettled(connection, id, outcome); });
+      [&](Connection& connection) { return IsSettled(connection, id, outcome); },
+      Isolation::kLocks);
 }
 
 }  // namespace agentca::storage

@@ -29,8 +29,10 @@ void SqliteDatabase::Return(std::unique_ptr<SqliteConnection> connection) {
   if (idle_.size() < kMaxIdle) idle_.push_back(std::move(connection));
 }
 
-// A commit of SQLite's either succeeded or did not.
-Status SqliteDatabase::RunWrite(const Work& verb, const Settled*) { return writer_.Run(verb); }
+// One verb at a time, and a commit of SQLite's either succeeded or did not.
+Status SqliteDatabase::RunWrite(const Work& verb, Isolation, const Settled*) {
+  return writer_.Run(verb);
+}
 
 Status SqliteDatabase::RunRead(const Work& query) {
   AGENTCA_ASSIGN(const Lease lease, Borrow());

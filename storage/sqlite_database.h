@@ -22,7 +22,7 @@ class SqliteDatabase final : public Database {
   const std::filesystem::path& file() const { return file_; }
 
  protected:
-  Status RunWrite(const Work& verb, const Settled* settled) override;
+  Status RunWrite(const Work& verb, Isolation isolation, const Settled* settled) override;
   Status RunRead(const Work& query) override;
   Status RunSnapshot(const Work& query) override;
 

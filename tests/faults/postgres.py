@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Real PostgreSQL servers, of Debian's package, in directories of their own; and, as a program:
 
-    postgres.py run [--standby] [DIR] -- COMMAND...
+    postgres.py run [--standby] [--set NAME=VALUE]... [DIR] -- COMMAND...
 
-starts one, runs COMMAND with its address in AGENTCA_TEST_POSTGRES, stops it and exits as COMMAND
+starts one (with settings other than the small ones of tests), runs COMMAND with its address in AGENTCA_TEST_POSTGRES, stops it and exits as COMMAND
 did; 77 (what ctest and automake call skipped) when PostgreSQL is not installed.
 
 fsync is on and every commit is durable, as in production. Whoever reaches the loopback port is
@@ -11,6 +11,7 @@ trusted: the servers hold nothing but tests. PostgreSQL refuses to run as root, 
 them as `postgres` (or `nobody`), in a directory that user can reach.
 """
 
+import argparse
 import contextlib
 import os
 import pwd
@@ -303,26 +304,27 @@ def directory_for(given=None):
 
 
 def main(arguments):
-    try:
-        split = arguments.index("--")
-    except ValueError:
-        split = len(arguments)
-    command, arguments = arguments[split + 1:], arguments[:split]
-    standby = "--standby" in arguments
-    given = [argument for argument in arguments if argument != "--standby"]
-    if given[:1] != ["run"] or len(given) > 2 or not command:
-        print("usage: postgres.py run [--standby] [DIR] -- COMMAND...", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="postgres.py")
+    run = parser.add_subparsers(required=True).add_parser("run")
+    run.add_argument("--standby", action="store_true")
+    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
+    run.add_argument("directory", nargs="?")
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    command, wanted = arguments[split + 1:], parser.parse_args(arguments[:split])
+    if not command or (wanted.standby and wanted.settings):
+        run.error("a command is wanted after --, and --set is for one server")
+    settings = dict(setting.split("=", 1) for setting in wanted.settings)
     if not installed():
         print("postgres.py: PostgreSQL is not installed", file=sys.stderr)
         return SKIPPED
-    with directory_for(given[1] if len(given) == 2 else None) as directory:
-        server = Pair(directory) if standby else Server(directory).create().start()
+    with directory_for(wanted.directory) as directory:
+        server = (Pair(directory) if wanted.standby
+                  else Server(directory, settings=settings).create().start())
         try:
             os.environ["AGENTCA_TEST_POSTGRES"] = server.uri()
             return subprocess.run(command).returncode
         finally:
-            server.stop() if standby else server.stop("immediate")
+            server.stop() if wanted.standby else server.stop("immediate")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ TEST(Maintenance, IsNotForMemory) {
 // A table that is added is exported, or it is said here why not.
 TEST_F(Sqlite, EveryColumnThatLastsIsExported) {
   Open();
-  const std::set<std::string> passing = {"node", "duty", "health", "spent_nonce", "shared_key"};
+  const std::set<std::string> passing = {"node", "duty", "health", "spent_nonce", "shared_key",
+                                          "key_gate"};
   std::map<std::string, std::set<std::string>> wanted, exported;
   auto connection = SqliteConnection::Open(file_, SqliteConnection::Access::kRead, {}).value();
   Query row(*connection,

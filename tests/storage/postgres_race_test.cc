@@ -34,15 +34,23 @@ class PostgresRace : public Postgres {
     }
     for (std::thread& each : threads) each.join();
   }
-  // True once a statement waits for a lock.
-  bool SomebodyWaits() {
+  // True once so many statements wait for a lock.
+  bool SomebodyWaits(int64_t statements = 1) {
     const auto connection = Connect();
     return fakes::Eventually([&] {
       Query row(*connection,
-                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
                 "AND datname = current_database()");
-      return row.Next().value();
+      return row.Next().value() && row.Int(0) >= statements;
     });
+  }
+  ca::Serial Issue(const ca::PublicKey& key) {
+    ca::Ticket ticket = flows_.NewTicket("first", key);
+    const ca::Serial serial = ticket.serial();
+    EXPECT_TRUE(IsOk(node_->certificates().RecordIntent(ticket, flows_.now())));
+    EXPECT_TRUE(IsOk(node_->certificates().RecordCertificate(
+        flows_.issuer.issuer->Issue(std::move(ticket)).value(), flows_.issuer_id())));
+    return serial;
   }
 
   std::unique_ptr<Backend> other_;
@@ -185,44 +193,64 @@ TEST_F(PostgresRace, OneOfTheRuleAndTheRemovalOfItsSourceStands) {
 }
 
 // An acknowledged revocation of a compromised key is not overtaken by an intent that looked before.
-TEST_F(PostgresRace, NoIntentForAKeyPassesTheRevocationOfTheKey) {
+TEST_F(PostgresRace, TheRevocationOfAKeyWaitsForItsIntents) {
   const ca::PublicKey key = fakes::NewPublicKey();
-  ca::Ticket first = flows_.NewTicket("first", key);
-  const ca::Serial serial = first.serial();
-  ASSERT_TRUE(IsOk(node_->certificates().RecordIntent(first, flows_.now())));
-  ASSERT_TRUE(IsOk(node_->certificates().RecordCertificate(
-      flows_.issuer.issuer->Issue(std::move(first)).value(), flows_.issuer_id())));
-
+  const ca::Serial serial = Issue(key);
   const ca::Ticket second = flows_.NewTicket("second", key);
   PostgresDatabase database(ParsePostgresUri(uri_)->conninfo, {});
-  int attempts = 0;
-  const Status recorded = database.Write([&](Connection& connection) -> Status {
+  std::future<Status> revoked;
+  const auto record = [&](Connection& connection) -> Status {
     AGENTCA_TRY(AddIntent(connection, second, "worker", flows_.now()));
-    if (++attempts == 1) {
-      EXPECT_TRUE(IsOk(other_->certificates().Revoke(flows_.issuer_id(), serial,
-                                                     ca::Reason::kKeyCompromise, flows_.now())));
-    }
+    revoked = std::async(std::launch::async, [&] {
+      return other_->certificates().Revoke(flows_.issuer_id(), serial, ca::Reason::kKeyCompromise,
+                                           flows_.now());
+    });
+    EXPECT_TRUE(SomebodyWaits());
     return {};
-  });
-  EXPECT_TRUE(FailsWith(Code::kBadPublicKey, recorded));
-  EXPECT_EQ(attempts, 1);
+  };
+  EXPECT_TRUE(IsOk(database.Write(record, Isolation::kLocks)));
+  EXPECT_TRUE(IsOk(revoked.get()));
+  EXPECT_TRUE(FailsWith(Code::kBadPublicKey, node_->certificates().RecordIntent(
+                                                 flows_.NewTicket("third", key), flows_.now())));
 }
 
-TEST_F(PostgresRace, NoFinalizePassesTheDeactivationOfItsAccount) {
+TEST_F(PostgresRace, AnIntentWaitsForTheRevocationOfItsKey) {
+  const ca::PublicKey key = fakes::NewPublicKey();
+  const ca::Serial serial = Issue(key);
+  const ca::Ticket second = flows_.NewTicket("second", key);
+  PostgresDatabase database(ParsePostgresUri(uri_)->conninfo, {});
+  std::future<Status> recorded;
+  const auto compromise = [&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(const StatusRow row, LoadStatus(connection, flows_.issuer_id(), serial));
+    AGENTCA_TRY(CompromiseKeyOf(connection, row.body));
+    recorded = std::async(std::launch::async, [&] {
+      return other_->certificates().RecordIntent(second, flows_.now());
+    });
+    EXPECT_TRUE(SomebodyWaits());
+    return {};
+  };
+  EXPECT_TRUE(IsOk(database.Write(compromise)));
+  EXPECT_TRUE(FailsWith(Code::kBadPublicKey, recorded.get()));
+}
+
+TEST_F(PostgresRace, TheDeactivationOfAnAccountWaitsForItsFinalize) {
   const acme::Account account = flows_.Register(*node_);
   const auto id = flows_.PlaceReady(*node_, account.id).order.id;
   const ca::Ticket ticket = flows_.NewTicket(id);
   const auto blocker = Connect();
-  ASSERT_TRUE(IsOk(blocker->Begin(PostgresConnection::Kind::kSchema)));
+  ASSERT_TRUE(IsOk(blocker->Begin(PostgresConnection::Kind::kReadCommitted)));
   ASSERT_TRUE(IsOk(blocker->Execute("LOCK TABLE certificate_body IN EXCLUSIVE MODE")));
   auto begun = std::async(std::launch::async, [&] {
     return node_->acme().BeginFinalize(id, ticket, {}, flows_.now());
   });
   ASSERT_TRUE(SomebodyWaits());
-  EXPECT_TRUE(IsOk(other_->acme().DeactivateAccount(account.id)));
+  auto deactivated = std::async(
+      std::launch::async, [&] { return other_->acme().DeactivateAccount(account.id); });
+  EXPECT_TRUE(SomebodyWaits(2));
   blocker->Rollback();
-  EXPECT_TRUE(FailsWith(Code::kAccountInactive, begun.get()));
-  EXPECT_FALSE(node_->acme().FindOrder(id)->order.finalizing);
+  EXPECT_TRUE(IsOk(begun.get()));
+  EXPECT_TRUE(IsOk(deactivated.get()));
+  EXPECT_TRUE(node_->acme().FindOrder(id)->order.finalizing);
 }
 
 TEST_F(PostgresRace, NoFinalizePassesTheSuspensionOfItsAgent) {
@@ -238,7 +266,7 @@ TEST_F(PostgresRace, NoFinalizePassesTheSuspensionOfItsAgent) {
                                   .agent_version = agent.version,
                                   .verified_after = flows_.now() - Seconds(600)};
   const auto blocker = Connect();
-  ASSERT_TRUE(IsOk(blocker->Begin(PostgresConnection::Kind::kSchema)));
+  ASSERT_TRUE(IsOk(blocker->Begin(PostgresConnection::Kind::kReadCommitted)));
   ASSERT_TRUE(IsOk(blocker->Execute("LOCK TABLE certificate_body IN EXCLUSIVE MODE")));
   auto begun = std::async(std::launch::async, [&] {
     return node_->acme().BeginFinalize(view.order.id, ticket, guard, flows_.now());

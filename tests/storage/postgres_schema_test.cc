@@ -103,7 +103,7 @@ TEST_F(PostgresSchema, AStatementThatWaitsTooLongFailsAlone) {
   options.statement_timeout = std::chrono::milliseconds(300);
   const auto node = OpenNode(options);
   const auto blocker = Connect();
-  ASSERT_TRUE(IsOk(blocker->Begin(PostgresConnection::Kind::kSchema)));
+  ASSERT_TRUE(IsOk(blocker->Begin(PostgresConnection::Kind::kReadCommitted)));
   ASSERT_TRUE(IsOk(blocker->Execute("LOCK TABLE acme_account")));
   const acme::Account account = flows_.make.NewAccount();
   EXPECT_TRUE(FailsWith(Code::kUnavailable, node->acme().CreateAccount({account})));

@@ -24,7 +24,7 @@ TEST(PostgresDialect, NumbersParameters) {
 }
 
 TEST(PostgresDialect, LocksWhereTheCommentAsksForIt) {
-  EXPECT_EQ(PostgresDialect("SELECT * FROM t WHERE a = ? /*share*/"),
+  EXPECT_EQ(PostgresDialect("SELECT * FROM t WHERE a = ? /*FOR SHARE*/"),
             "SELECT * FROM t WHERE a = $1 FOR SHARE");
 }
 
