@@ -3,7 +3,7 @@
 
     postgres.py run [--standby] [--set NAME=VALUE]... [DIR] -- COMMAND...
 
-starts one (with settings other than the small ones of tests), runs COMMAND with its address in AGENTCA_TEST_POSTGRES, stops it and exits as COMMAND
+starts one (with settings other than the small ones of tests; in DIR the one that is there), runs COMMAND with its address in AGENTCA_TEST_POSTGRES, stops it and exits as COMMAND
 did; 77 (what ctest and automake call skipped) when PostgreSQL is not installed.
 
 fsync is on and every commit is durable, as in production. Whoever reaches the loopback port is
@@ -102,6 +102,11 @@ class Server:
         self._configure()
         self._must("postgres", "--single", "-D", self.data, "-c", "fsync=off", "postgres",
                    input=f"CREATE DATABASE {DATABASE}\n")
+        return self
+
+    def resume(self):
+        """The cluster that an earlier one left, not running, with the settings and port of this."""
+        self._configure()
         return self
 
     def follow(self, primary):
@@ -318,13 +323,14 @@ def main(arguments):
         print("postgres.py: PostgreSQL is not installed", file=sys.stderr)
         return SKIPPED
     with directory_for(wanted.directory) as directory:
-        server = (Pair(directory) if wanted.standby
-                  else Server(directory, settings=settings).create().start())
+        server = Pair(directory) if wanted.standby else Server(directory, settings=settings)
+        if not wanted.standby:
+            (server.resume() if server.data.exists() else server.create()).start()
         try:
             os.environ["AGENTCA_TEST_POSTGRES"] = server.uri()
             return subprocess.run(command).returncode
         finally:
-            server.stop() if wanted.standby else server.stop("immediate")
+            server.stop() if wanted.standby else server.stop("fast" if wanted.directory else "immediate")
 
 
 if __name__ == "__main__":
