@@ -74,11 +74,6 @@ std::vector<Bytes> Disguises(ByteView address) {
   return inner;
 }
 
-bool AnyContains(const std::vector<Cidr>& list, ByteView address) {
-  return std::any_of(list.begin(), list.end(),
-                     [&](const Cidr& cidr) { return cidr.Contains(address); });
-}
-
 }  // namespace
 
 Result<Cidr> Cidr::Parse(std::string_view text) {
@@ -109,6 +104,11 @@ bool Cidr::Contains(ByteView candidate) const {
   if (candidate.size() == 16 && address.size() == 4 && IsMapped(candidate))
     candidate = candidate.subspan(12);
   return candidate.size() == address.size() && MatchesPrefix(candidate, address, prefix);
+}
+
+bool AnyContains(const std::vector<Cidr>& list, ByteView address) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const Cidr& cidr) { return cidr.Contains(address); });
 }
 
 NetworkPolicy::NetworkPolicy(std::vector<Cidr> allow, std::vector<Cidr> deny)

@@ -17,6 +17,8 @@ struct Cidr {
   bool Contains(ByteView address) const;             // v4-mapped v6 counts as v4
 };
 
+bool AnyContains(const std::vector<Cidr>& list, ByteView address);
+
 class NetworkPolicy {
  public:
   // `allow` wins over `deny`. kDefaultDeny: loopback, link-local, metadata addresses, unspecified,

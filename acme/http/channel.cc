@@ -66,7 +66,7 @@ Bytes Channel::PeerCertificate() const {
 }
 
 Channel::Transfer Channel::Read(std::span<char> into) {
-  if (!ssl_) return Discard(into);
+  if (!ssl_) return ReadRaw(into);
   ERR_clear_error();
   const int n = SSL_read(ssl_.get(), into.data(), static_cast<int>(into.size()));
   if (n > 0) return {Outcome::kProgress, static_cast<size_t>(n)};
@@ -126,9 +126,9 @@ void Channel::EndWriting() {
   (void)::shutdown(descriptor_, SHUT_WR);
 }
 
-Channel::Transfer Channel::Discard(std::span<char> scratch) {
+Channel::Transfer Channel::ReadRaw(std::span<char> into) {
   for (;;) {
-    const ssize_t n = ::recv(descriptor_, scratch.data(), scratch.size(), 0);
+    const ssize_t n = ::recv(descriptor_, into.data(), into.size(), 0);
     if (n > 0) return {Outcome::kProgress, static_cast<size_t>(n)};
     if (n == 0) return {Outcome::kEnded};
     if (errno == EINTR) continue;

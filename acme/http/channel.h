@@ -39,8 +39,9 @@ class Channel {
   Transfer Write(ByteView head, ByteView body, std::span<char> scratch);
   // Says good-bye (close_notify, FIN) as far as that does not block.
   void EndWriting();
-  // Raw octets thrown away while lingering. kProgress, kNeedsRead, kEnded or kFailed.
-  Transfer Discard(std::span<char> scratch);
+  // Octets of the socket, past TLS: what precedes the handshake, or is thrown away while lingering.
+  // kProgress, kNeedsRead, kEnded or kFailed.
+  Transfer ReadRaw(std::span<char> into);
 
  private:
   Transfer WritePlain(ByteView head, ByteView body);

@@ -30,13 +30,13 @@ void Release(std::string& buffer) {
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<Shard> shard, Socket socket, std::string remote_address)
+Connection::Connection(std::shared_ptr<Shard> shard, Socket socket, Peer peer)
     : shard_(std::move(shard)),
       socket_(std::move(socket)),
       channel_(socket_.native_handle(), ContextOf(shard_->edge().tls()), shard_->edge().clients()),
       reader_({shard_->edge().limits().max_header, shard_->edge().limits().max_body},
-              std::move(remote_address)),
-      phase_(channel_.secure() ? Phase::kHandshake : Phase::kReceiving) {}
+              std::move(peer.address)),
+      phase_(peer.balancer ? Phase::kProxyHeader : FirstPhase()) {}
 
 Connection::~Connection() = default;
 
@@ -80,6 +80,8 @@ void Connection::Wait(Socket::wait_type what) {
 
 Connection::Next Connection::Step() {
   switch (phase_) {
+    case Phase::kProxyHeader:
+      return ReadProxyHeader();
     case Phase::kHandshake:
       return Handshake();
     case Phase::kIdle:
@@ -322,7 +324,7 @@ Connection::Next Connection::BeginLinger() {
 }
 
 Connection::Next Connection::Linger() {
-  const auto got = channel_.Discard(shard_->scratch());
+  const auto got = channel_.ReadRaw(shard_->scratch());
   if (got.outcome == Channel::Outcome::kNeedsRead) return Next::kReadable;
   discarded_ += got.octets;
   if (got.outcome == Channel::Outcome::kProgress && discarded_ < kMaxDiscarded) return Next::kAgain;
@@ -332,6 +334,7 @@ Connection::Next Connection::Linger() {
 
 void Connection::Expire() {
   if (phase_ == Phase::kSending) return Abort();
+  if (phase_ == Phase::kProxyHeader) return (void)LackHeader("it did not come in time");
   if (phase_ == Phase::kReceiving && received_) {
     // RFC 9110 §15.5.9; one attempt, for a client this slow gets no more of our time.
     Answer(shard_->edge().Refuse(408, "the request took too long to arrive"), After::kClose);
@@ -342,7 +345,7 @@ void Connection::Expire() {
 
 void Connection::BeginDrain() {
   if (phase_ == Phase::kHandling || phase_ == Phase::kSending || phase_ == Phase::kLingering ||
-      received_ || !input_.empty() || channel_.HoldsOctets())
+      received_ || (phase_ != Phase::kProxyHeader && !input_.empty()) || channel_.HoldsOctets())
     return;
   // Octets that the kernel already holds were received: the pending wait will find them.
   char octet;

@@ -1,8 +1,10 @@
-// One connection: handshake → (receive → handle → send)* → close. Lives on its shard's thread; only
-// the handler of a request runs elsewhere. Until it is closed it holds itself, so that a worker that
-// lets go of it never ends it while its shard is at it.
+// One connection: PROXY header → handshake → (receive → handle → send)* → close. Lives on its
+// shard's thread; only the handler of a request runs elsewhere. Until it is closed it holds itself,
+// so that a worker that lets go of it never ends it while its shard is at it.
 //
-//            Start                    request complete            answer
+//  kProxyHeader (of a balancer)
+//       │
+//       ▼    Start                    request complete            answer
 //   kHandshake ──► kReceiving ─────────────────────► kHandling ─────────► kSending
 //      (TLS)         ▲   │ refused                       ▲ fast path: at once │  │ last
 //        first octet │   └──────────────► kSending       └────────────────────┘  ▼
@@ -19,6 +21,7 @@
 #include <string>
 
 #include "acme/http/channel.h"
+#include "acme/http/peer.h"
 #include "acme/http/request_reader.h"
 
 namespace agentca::acme::http {
@@ -32,7 +35,7 @@ using Instant = std::chrono::steady_clock::time_point;
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // Holds the shard: a request may still wait for a worker when the server is gone.
-  Connection(std::shared_ptr<Shard> shard, Socket socket, std::string remote_address);
+  Connection(std::shared_ptr<Shard> shard, Socket socket, Peer peer);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -49,12 +52,24 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Instant deadline{};                                      // the shard's too
 
  private:
-  enum class Phase { kHandshake, kIdle, kReceiving, kHandling, kSending, kLingering, kClosed };
+  enum class Phase {
+    kProxyHeader,
+    kHandshake,
+    kIdle,
+    kReceiving,
+    kHandling,
+    kSending,
+    kLingering,
+    kClosed
+  };
   enum class Next { kAgain, kReadable, kWritable, kParked };
   enum class After { kNextRequest, kBody, kClose, kLinger };
 
   void Advance();
   Next Step();
+  Next ReadProxyHeader();
+  Next LackHeader(std::string_view cause);
+  Phase FirstPhase() const;  // past the PROXY header
   Next Handshake();
   Next Receive();
   Next AwaitOctets();

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "ca/base/log.h"
 
 namespace agentca::acme::http {
 namespace {
+
+constexpr std::chrono::seconds kBetweenComplaints{10};
 
 Response BareError() {
   Response response;
@@ -62,6 +65,20 @@ void Edge::Closed() {
 bool Edge::AwaitQuiet(std::chrono::milliseconds deadline) {
   std::unique_lock lock(quiet_mutex_);
   return quiet_.wait_for(lock, deadline, [this] { return connections() == 0; });
+}
+
+void Edge::LogLackOfHeader(std::string_view balancer, std::string_view cause) {
+  size_t closed = 0;
+  {
+    std::lock_guard lock(lack_mutex_);
+    ++lacking_;
+    const auto now = std::chrono::steady_clock::now();
+    if (lack_logged_ && now - *lack_logged_ < kBetweenComplaints) return;
+    lack_logged_ = now;
+    closed = std::exchange(lacking_, 0);
+  }
+  Log(Level::kWarning, "a balancer's connection has no PROXY header of use",
+      {{"balancer", balancer}, {"cause", cause}, {"closed", std::to_string(closed)}});
 }
 
 }  // namespace agentca::acme::http

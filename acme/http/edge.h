@@ -49,6 +49,7 @@ class Edge {
   const Limits& limits() const { return options_.limits; }
   const std::shared_ptr<TlsIdentity>& tls() const { return options_.tls; }
   const std::shared_ptr<TlsClients>& clients() const { return options_.clients; }
+  const std::vector<Cidr>& balancers() const { return options_.balancers; }
   WorkerPool& pool() { return pool_; }
   Gate& gate() { return gate_; }
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
@@ -68,6 +69,8 @@ class Edge {
     return held_.load(std::memory_order_relaxed) > options_.limits.max_buffered;
   }
   bool AwaitQuiet(std::chrono::milliseconds deadline);  // true: no connection is left
+  // A connection of a balancer that had no PROXY header of use is closed. Logs one in ten seconds.
+  void LogLackOfHeader(std::string_view balancer, std::string_view cause);
 
   // None of these throws: what a handler raises is logged and answered with a bare 500.
   Response Handle(const Request& request) const;
@@ -86,6 +89,9 @@ class Edge {
   std::atomic<size_t> held_{0};  // octets
   std::mutex quiet_mutex_;       // orders the last Closed before AwaitQuiet's wait
   std::condition_variable quiet_;
+  std::mutex lack_mutex_;  // guards lacking_, lack_logged_
+  size_t lacking_ = 0;     // since the last that was logged
+  std::optional<std::chrono::steady_clock::time_point> lack_logged_;
 };
 
 }  // namespace agentca::acme::http

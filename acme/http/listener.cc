@@ -39,20 +39,19 @@ Result<tcp::endpoint> ParseEndpoint(std::string_view text) {
   return tcp::endpoint(address, port);
 }
 
-std::string NumericAddress(const sockaddr_storage& storage) {
-  using namespace boost::asio::ip;
+Bytes OctetsOf(const sockaddr_storage& storage) {
   if (storage.ss_family == AF_INET) {
     sockaddr_in v4;
     std::memcpy(&v4, &storage, sizeof v4);
-    return address_v4(ntohl(v4.sin_addr.s_addr)).to_string();
+    Bytes octets(sizeof v4.sin_addr);
+    std::memcpy(octets.data(), &v4.sin_addr, octets.size());
+    return octets;
   }
   sockaddr_in6 v6;
   std::memcpy(&v6, &storage, sizeof v6);
-  address_v6::bytes_type octets;
+  Bytes octets(sizeof v6.sin6_addr);
   std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
-  const address_v6 address(octets);
-  return address.is_v4_mapped() ? make_address_v4(v4_mapped, address).to_string()
-                                : address.to_string();
+  return octets;
 }
 
 }  // namespace
@@ -114,7 +113,8 @@ Listener::Accepted Listener::AcceptOne() {
   if (descriptor >= 0) {
     const int on = 1;
     (void)::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    Hand(descriptor, NumericAddress(peer));
+    const Bytes octets = OctetsOf(peer);
+    Hand(descriptor, {NumericAddress(octets), AnyContains(edge_->balancers(), octets)});
     return Accepted::kOne;
   }
   switch (errno) {
@@ -130,17 +130,16 @@ Listener::Accepted Listener::AcceptOne() {
   }
 }
 
-void Listener::Hand(int descriptor, std::string remote_address) {
+void Listener::Hand(int descriptor, Peer peer) {
   const auto& shard = *std::min_element(
       shards_.begin(), shards_.end(),
       [](const auto& a, const auto& b) { return a->connections() < b->connections(); });
   shard->Reserve();
   edge_->Opened();
-  if (shard == shards_.front()) return shard->Admit(descriptor, std::move(remote_address));
-  boost::asio::post(shard->io(),
-                    [shard, descriptor, address = std::move(remote_address)]() mutable {
-                      shard->Admit(descriptor, std::move(address));
-                    });
+  if (shard == shards_.front()) return shard->Admit(descriptor, std::move(peer));
+  boost::asio::post(shard->io(), [shard, descriptor, peer = std::move(peer)]() mutable {
+    shard->Admit(descriptor, std::move(peer));
+  });
 }
 
 // Out of descriptors or memory: accept would fail at once again and again. Make room and wait.

@@ -25,7 +25,7 @@ class Listener {
   void Await();
   enum class Accepted { kOne, kNone, kExhausted };
   Accepted AcceptOne();
-  void Hand(int descriptor, std::string remote_address);
+  void Hand(int descriptor, Peer peer);
   void Pause();
 
   using Executor = boost::asio::io_context::executor_type;

@@ -46,6 +46,9 @@ class RequestReader {
 
   // What every request of the connection carries as Request::peer_certificate; before the first.
   void SetPeerCertificate(Bytes der) { peer_certificate_ = std::move(der); }
+  // Replaces the address that every request of the connection carries; before the first.
+  void SetRemoteAddress(std::string address) { remote_address_ = std::move(address); }
+  const std::string& remote_address() const { return remote_address_; }
   // Removes what it used from the front of `input`.
   Progress Consume(std::string& input);
   const Request& request() const { return request_; }
@@ -66,7 +69,7 @@ class RequestReader {
   Progress Refuse(int status, std::string_view detail);
 
   const Bounds bounds_;
-  const std::string remote_address_;
+  std::string remote_address_;
   Bytes peer_certificate_;
   Request request_;
   HeadScanner scanner_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "acme/http/message.h"
+#include "acme/network_policy.h"
 #include "ca/base/result.h"
 
 namespace agentca::acme::http {
@@ -75,6 +76,9 @@ struct ServerOptions {
   Limits limits;
   int io_threads = 1;
   std::shared_ptr<TlsClients> clients{};  // with tls only; null: no certificate is asked for
+  // Whose connections must begin with a PROXY header (proxy_header.h), which says for whom they
+  // are. Others are never looked at for one: they could claim any address.
+  std::vector<Cidr> balancers{};
 };
 
 // Answers on a worker thread; may block. Must not throw (the edge turns a throw into a bare 500).

@@ -64,21 +64,21 @@ void Shard::Stop() {
   thread_.join();
 }
 
-void Shard::Admit(int descriptor, std::string remote_address) {
+void Shard::Admit(int descriptor, Peer peer) {
   if (stopping_ || (connections() > capacity_ && !DropLongestWaiting())) {
     ::close(descriptor);
     return Forget();
   }
   boost::system::error_code ec;
   Socket socket(io_);
-  const bool v6 = remote_address.find(':') != std::string::npos;
+  const bool v6 = peer.address.find(':') != std::string::npos;
   socket.assign(v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), descriptor, ec);
   if (ec) {
     ::close(descriptor);
     return Forget();
   }
-  const auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket),
-                                                       std::move(remote_address));
+  const auto connection =
+      std::make_shared<Connection>(shared_from_this(), std::move(socket), std::move(peer));
   all_.push_back(*connection);
   connection->Start();
 }

@@ -32,8 +32,8 @@ class Shard : public std::enable_shared_from_this<Shard> {
   void Reserve() { count_.fetch_add(1, std::memory_order_relaxed); }  // a place, before Admit
 
   // The rest runs on the shard's thread.
-  void Admit(int descriptor, std::string remote_address);  // into a reserved place
-  bool DropLongestWaiting();                               // false: none waits
+  void Admit(int descriptor, Peer peer);  // into a reserved place
+  bool DropLongestWaiting();              // false: none waits
   void BeginDrain();
   void CloseAll();
   void Arm(Connection& connection, Deadline kind);  // replaces the one before
