@@ -94,7 +94,9 @@ Status AcmeServer::Listen(const Config& config, std::shared_ptr<acme::http::TlsI
   AGENTCA_ASSIGN(
       server_,
       acme::http::Server::Listen(
-          {serving.acme_listen.text, std::move(tls), serving.limits, serving.io_threads}, *pool_,
+          {serving.acme_listen.text, std::move(tls), serving.limits, serving.io_threads, nullptr,
+           Before(Role::kAcme, serving.balancers)},
+          *pool_,
           [this](const Request& request) { return Handle(request); },
           [this](int status, std::string_view detail) { return Refuse(status, detail); },
           [this](const Request& request) { return HandleFast(request); }));

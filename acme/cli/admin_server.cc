@@ -52,7 +52,9 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Start(
   AGENTCA_ASSIGN(
       out->server_,
       acme::http::Server::Listen(
-          {serving.admin_listen->text, std::move(tls), limits, 1, std::move(clients)}, *out->pool_,
+          {serving.admin_listen->text, std::move(tls), limits, 1, std::move(clients),
+           Before(Role::kAdmin, serving.balancers)},
+          *out->pool_,
           [raw](const acme::http::Request& request) { return raw->Handle(request); },
           [raw](int status, std::string_view detail) {
             return raw->service_->Refuse(status, detail);

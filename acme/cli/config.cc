@@ -188,6 +188,7 @@ ServingConfig ReadServing(Reader& in) {
   if (in.settings().Text("admin-listen") != "none") out.admin_listen = in.Address("admin-listen");
   if (out.roles == Roles::Parse("admin").value() && !out.admin_listen)
     in.Fail("role", "admin alone serves nothing while admin-listen is none");
+  out.balancers = in.Each<Balancers>("proxy-protocol-from", &Balancers::Parse);
   out.external_url = in.Url("external-url", "https://");
   out.drain_delay = in.Duration("drain-delay", milliseconds(0));
   out.drain_deadline = in.Duration("drain-deadline", milliseconds(0));

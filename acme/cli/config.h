@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "acme/challenge/challenges.h"
+#include "acme/cli/balancers.h"
 #include "acme/cli/directory.h"
 #include "acme/cli/roles.h"
 #include "acme/cli/settings.h"
@@ -61,6 +62,7 @@ struct ServingConfig {
   Roles roles;
   Endpoint acme_listen, http_listen;
   std::optional<Endpoint> admin_listen;  // nullopt: no admin API
+  std::vector<Balancers> balancers;
   std::string external_url;  // "": made of the port that acme_listen got
   std::chrono::milliseconds drain_delay{}, drain_deadline{};
   acme::http::Limits limits;

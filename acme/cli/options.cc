@@ -126,6 +126,10 @@ constexpr Option kOptions[] = {
      "Address of the plain HTTP server: OCSP, CRLs, CA certificates, health."},
     {"admin-listen", "ADDR:PORT", "127.0.0.1:14443", kOne, kServing, kOwnOfNode, true,
      "Address of the admin API (HTTPS with client certificates), or none."},
+    {"proxy-protocol-from", "CIDR", "", kMany, kServing, kBoth, true,
+     "Load balancers: their connections must begin with a PROXY header, version 1 or 2, which says "
+     "who the client is. CIDR ROLE[,ROLE], as one argument, is for the listeners of these roles "
+     "alone."},
     {"external-url", "URL", "", kOne, kServing, kBoth, true,
      "Base of every ACME URL as clients see it; made from the first dns-name, or localhost, and "
      "the port of acme-listen unless given."},

@@ -36,7 +36,9 @@ Result<std::unique_ptr<PublicationServer>> PublicationServer::Start(const Config
   AGENTCA_ASSIGN(
       out->server_,
       acme::http::Server::Listen(
-          {serving.http_listen.text, nullptr, limits, 1}, *out->pool_,
+          {serving.http_listen.text, nullptr, limits, 1, nullptr,
+           Before(Role::kOcsp, serving.balancers)},
+          *out->pool_,
           [&publication](const Request& request) { return publication.Handle(request); },
           [&publication](int status, std::string_view detail) {
             return publication.Refuse(status, detail);
