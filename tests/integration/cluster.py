@@ -22,6 +22,7 @@ import postgres  # noqa: E402
 
 CONTRIB = ROOT / "contrib/cluster"
 DRAIN_DELAY = 3  # seconds, as contrib/cluster has it
+FROM = "127.1.0.9"  # whence balancers connect to the nodes, and nobody else
 
 
 class Front:
@@ -66,7 +67,8 @@ class Node(AgentCa):
         front = self.cluster.front
         return self.run("init", *own, "--trust-domain", "test.example", "--dns-name", "localhost",
                         "--external-url", front.acme_url, "--http-external-url", front.http_url,
-                        "--storage", self.cluster.storage, *self.cluster.init, check=True)
+                        "--storage", self.cluster.storage, "--proxy-protocol-from", f"{FROM} acme",
+                        *self.cluster.init, check=True)
 
     def ready_body(self):
         with contextlib.suppress(OSError):
@@ -171,6 +173,7 @@ class HaProxy:
         conf.write_text(exchange((CONTRIB / "haproxy.cfg").read_text(), [
             *addresses(nodes), ("bind :443", f"bind 127.0.0.1:{front.acme_port}"),
             ("bind :80", f"bind 127.0.0.1:{front.http_port}"),
+            ("send-proxy-v2", f"send-proxy-v2 source {FROM}"),
             ("ca.example.com", "localhost"), ("/etc/agentca/root.pem", str(front.root_file))]))
         self.command = ["haproxy", "-W", "-db", "-f", conf]
         self.program = None
@@ -227,6 +230,7 @@ class Nginx(HaProxy):
                 ("/etc/nginx/agentca-", f"{self.directory}/agentca-"),
                 ("listen 443", f"listen 127.0.0.1:{front.acme_port}"),
                 ("listen 80", f"listen 127.0.0.1:{front.http_port}"),
+                ("proxy_protocol on;", f"proxy_protocol on; proxy_bind {FROM};"),
                 ("worker_processes auto", "worker_processes 2"),
                 ("http {", "http { access_log off; " + temporary)]))
         self.command = ["nginx", "-c", conf, "-g", "daemon off;"]
@@ -235,11 +239,13 @@ class Nginx(HaProxy):
     def start(self):
         super().start()
         reload = f"kill -HUP {self.program.pid}"
-        for kind, scheme in (("acme", "https"), ("publication", "http")):
+        for kind, scheme, curl in (("acme", "https", f"curl --haproxy-protocol --interface {FROM}"),
+                                   ("publication", "http", "curl")):
             self.watchers.append(Program(
                 [CONTRIB / "nginx-nodes", scheme, "localhost", self.nodes[kind]],
                 self.directory / f"watch-{kind}.log",
-                env={**os.environ, "CA_FILE": str(self.front.root_file), "RELOAD": reload}))
+                env={**os.environ, "CA_FILE": str(self.front.root_file), "RELOAD": reload,
+                     "CURL": curl}))
         return self
 
     def down(self, kind="acme"):

@@ -146,6 +146,9 @@ def test_a_stock_client_through_a_balancer(cluster, balancer, challenges, tmp_pa
     assert renewed.serial_number != first.serial_number
     assert ocsp_status(cluster.front, renewed, issuer(cluster)) == "good"
     client.revoke()
+    created = [event for node in cluster.nodes for event in chained_lines(node.audit_log)
+               if event["event"] == "account-created"]
+    assert {event["address"] for event in created} == {"127.0.0.1"}, "not the balancer's"
     for _ in range(2 * len(cluster.nodes)):  # whichever node the balancer asks
         wait_for(lambda: ocsp_status(cluster.front, renewed, issuer(cluster)) == "revoked",
                  SETTLE_DEADLINE, "the responders behind the balancer know of it")
