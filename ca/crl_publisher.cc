@@ -196,9 +196,9 @@ bool CrlPublisher::Due() const {
 
 // Takes or keeps the duty if it can be had, and serves what others published. A node that has come
 // to the duty makes a list at once: the one before may have gone with a revocation on its mind.
-void CrlPublisher::Look(Duty& duty) {
+void CrlPublisher::Look(Duty& duty, bool may_hold) {
   const bool had_duty = on_duty_;
-  on_duty_ = duty.Hold();
+  on_duty_ = may_hold && duty.Hold();
   if (on_duty_ && !had_duty) RequestPublication();
   Status adopted;
   try {
@@ -217,10 +217,11 @@ void CrlPublisher::Run() {
   Duty duty(shared_.leases, name_);
   auto not_before = steady_clock::now();
   milliseconds retry = kFirstRetry;
+  bool failed = false;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
-    Look(duty);
+    Look(duty, !failed || steady_clock::now() >= not_before);
     lock.lock();
     const bool due = on_duty_ && Due();
     const auto start = steady_clock::now();
@@ -234,8 +235,13 @@ void CrlPublisher::Run() {
     lock.unlock();
     const Status status = PublishNow();
     const auto work = steady_clock::now() - start;
+    failed = !status.ok();
+    if (failed) {
+      duty.Release();
+      on_duty_ = false;
+    }
     lock.lock();
-    if (status.ok()) {
+    if (!failed) {
       retry = kFirstRetry;
       not_before = steady_clock::now() + kRestPerWork * work;
       continue;

@@ -71,7 +71,7 @@ class CrlPublisher final : public CrlSource {
   Status Publish();      // with publish_mutex_
   void Serve(PublishedCrl crl, std::string_view how);
   bool Due() const;  // with mutex_
-  void Look(Duty& duty);
+  void Look(Duty& duty, bool may_hold);
   void Run();
   const IssuerInfo issuer_;
   const std::string name_;  // of duty and document

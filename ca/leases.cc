@@ -1,5 +1,7 @@
 #include "ca/leases.h"
 
+#include <utility>
+
 #include "ca/base/log.h"
 
 namespace agentca::ca {
@@ -8,8 +10,12 @@ using std::chrono::steady_clock;
 
 Duty::Duty(Leases& leases, std::string name) : leases_(leases), name_(std::move(name)) {}
 
-Duty::~Duty() {
-  if (steady_clock::now() >= ours_until_) return;
+Duty::~Duty() { Release(); }
+
+void Duty::Release() {
+  std::lock_guard lock(mutex_);
+  asked_ever_ = false;
+  if (steady_clock::now() >= std::exchange(ours_until_, SteadyTime{})) return;
   if (const Status released = leases_.Release(name_); !released.ok())
     Log(Level::kWarning, "a duty stays with this node until its lease lapses",
         {{"duty", name_}, {"cause", released.error().detail}});

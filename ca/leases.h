@@ -66,6 +66,8 @@ class Duty {
   // Is it ours? Asks the store when the last answer is older than kBeatPeriod. While the store is
   // away a duty stays ours until its lease lapses, and a free one stays with nobody.
   bool Hold();
+  // Lets it go, so that another can take it. The next Hold asks for it again.
+  void Release();
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;

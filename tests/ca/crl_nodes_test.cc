@@ -93,6 +93,29 @@ TEST_F(CrlNodes, WhoEndsFreesTheDuty) {
   EXPECT_EQ(book_.HolderOf(name_), "");
 }
 
+TEST_F(CrlNodes, WhoseClockWasAheadOnceLeavesTheDutyToOthers) {
+  clock_.Leap(Seconds(86400));
+  ASSERT_TRUE(one_.publisher.PublishNow().ok());
+  clock_.Leap(Seconds(-86400));
+  Node again(*this, "one");  // remembers a list that is newer than its clock
+  again.publisher.Start();
+  ASSERT_TRUE(Eventually([&] { return again.leases.asked() > 0; }));
+  two_.publisher.Start();
+  ASSERT_TRUE(Eventually([&] { return two_.number() == 2; }));
+  EXPECT_EQ(book_.HolderOf(name_), "two");
+  EXPECT_TRUE(Eventually([&] { return again.number() == 2; })) << "it serves what the other made";
+}
+
+TEST_F(CrlNodes, WhoCannotSignLeavesTheDutyToOthersAndTriesAgain) {
+  issuer_.signer.Fail(fakes::SignerFault::kUnavailable);
+  one_.publisher.Start();
+  ASSERT_TRUE(Eventually([&] { return issuer_.signer.calls() >= 1; }));
+  ASSERT_TRUE(Eventually([&] { return book_.HolderOf(name_).empty(); }));
+  ASSERT_TRUE(Eventually([&] { return issuer_.signer.calls() >= 2; })) << "nobody took it";
+  issuer_.signer.Fail(fakes::SignerFault::kNone);
+  EXPECT_TRUE(Eventually([&] { return one_.number() > 0; }));
+}
+
 TEST_F(CrlNodes, ARevocationIsNeverTakenOffTheListAgain) {
   ASSERT_TRUE(one_.publisher.PublishNow().ok());
   // Node one has read what is revoked, and stands still; meanwhile others go on.

@@ -63,6 +63,21 @@ TEST_F(Beating, ADutyIsHeldUntilItsLeaseWouldLapse) {
   EXPECT_EQ(book_.HolderOf("duty"), "") << "it is freed in the end";
 }
 
+TEST_F(Beating, ADutyThatIsLetGoIsFreeUntilItIsAskedForAgain) {
+  Duty duty(leases_, "duty");
+  duty.Release();
+  EXPECT_TRUE(duty.Hold());
+  duty.Release();
+  EXPECT_EQ(book_.HolderOf("duty"), "");
+  EXPECT_TRUE(duty.Hold()) << "though it asked a moment ago";
+  EXPECT_EQ(book_.HolderOf("duty"), "one");
+  duty.Release();
+  book_.Give("duty", "two");
+  EXPECT_FALSE(duty.Hold());
+  duty.Release();
+  EXPECT_EQ(book_.HolderOf("duty"), "two");
+}
+
 TEST_F(Beating, ADutyOfAnotherStaysWithIt) {
   book_.Give("duty", "two");
   {
