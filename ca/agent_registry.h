@@ -57,7 +57,9 @@ class AgentRegistry {
   // changes nothing, no event.
   virtual Result<Agent> SetAgentStatus(const AgentId& id, AgentStatus status,
                                        const std::string& reason, const Change& change) = 0;
-  // An event that changes nothing (drift). kNotFound.
+  // An event that changes nothing (drift). One that is there already, with the same words of the
+  // same second by the same person, is not added again, so that who heard nothing may say it again.
+  // kNotFound.
   virtual Status NoteAgentEvent(const AgentId& id, const std::string& what,
                                 const std::string& detail, const Change& change) = 0;
   // From the first event whose sequence is greater than `after`. kNotFound.

@@ -1,5 +1,7 @@
 #include "storage/memory_agents.h"
 
+#include <algorithm>
+
 namespace agentca::storage {
 
 using ca::AdmissionRule;
@@ -120,7 +122,11 @@ Status MemoryAgents::NoteAgentEvent(const AgentId& id, const std::string& what,
                                     const std::string& detail, const Change& change) {
   const std::lock_guard lock(mutex_);
   if (!agents_.contains(id)) return NoSuchAgent(id);
-  Append(id, {what, detail}, change);
+  const bool noted = std::any_of(events_.begin(), events_.end(), [&](const AgentEvent& each) {
+    return each.agent == id && each.at == change.at && each.by == change.by && each.what == what &&
+           each.detail == detail;
+  });
+  if (!noted) Append(id, {what, detail}, change);
   return {};
 }
 

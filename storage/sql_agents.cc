@@ -25,6 +25,9 @@ constexpr const char* kChange =
 constexpr const char* kForgetSources = "DELETE FROM agent_source WHERE tenant = ? AND name = ?";
 constexpr const char* kNeedSource =
     "INSERT INTO agent_source (source, tenant, name) VALUES (?, ?, ?)";
+constexpr const char* kIsNoted =
+    "SELECT 1 FROM agent_event WHERE tenant = ? AND name = ? AND at = ? AND by = ? AND what = ? "
+    "AND detail = ?";
 
 constexpr const char* kList =
     "SELECT * FROM agent WHERE (tenant, name) > (?, ?) ORDER BY tenant, name LIMIT ?";
@@ -213,12 +216,16 @@ Result<Agent> SqlAgents::SetAgentStatus(const AgentId& id, AgentStatus status,
   });
 }
 
+// An attempt of unknown fate that is still to commit has taken the next sequence, so that the one
+// after it waits for it or is refused, and then finds what it left.
 Status SqlAgents::NoteAgentEvent(const AgentId& id, const std::string& what,
                                     const std::string& detail, const Change& change) {
   return database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const bool exists, Exists(connection, id));
     if (!exists) return NoSuchAgent(id);
-    return AppendEvent(connection, id, {what, detail}, change);
+    Query same(connection, kIsNoted, id.tenant, id.name, change.at, change.by, what, detail);
+    AGENTCA_ASSIGN(const bool noted, same.Next());
+    return noted ? Status() : AppendEvent(connection, id, {what, detail}, change);
   });
 }
 

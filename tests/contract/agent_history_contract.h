@@ -62,6 +62,22 @@ TEST_P(AgentRegistry, HistoryIsReadInPages) {
   EXPECT_FAILS(Code::kNotFound, registry().NoteAgentEvent({}, "drift", "", ByAlice()));
 }
 
+TEST_P(AgentRegistry, ANoteThatIsSaidAgainIsOneEvent) {
+  const AgentId id = Add().id, other = Add("acme", "db").id;
+  const auto note = [&](const AgentId& of, const std::string& detail, const ca::Change& change) {
+    ASSERT_OK(registry().NoteAgentEvent(of, "drift", detail, change));
+  };
+  for (int i = 0; i < 2; ++i) {
+    note(id, "image", ByAlice());
+    note(id, "key", ByAlice());
+    note(id, "image", ByAlice(Seconds(1)));
+    note(id, "image", {"admin bob", ByAlice().at});
+    note(other, "image", ByAlice());
+  }
+  EXPECT_EQ(History(id).size(), 5U);
+  EXPECT_EQ(WhatHappened(other), (Words{"added", "drift"}));
+}
+
 TEST_P(AgentRegistry, LongValuesAreOnlyNamedInTheHistory) {
   ca::Agent agent = Add();
   agent.scopes.clear();

@@ -44,6 +44,7 @@ const VerbCase kVerbs[] = {
     {"AddAgent", AddsAgent},
     {"ChangeAgent", ChangesAgent},
     {"SetAgentStatus", Suspends},
+    {"NoteAgentEvent", NotesEvent},
     {"RemoveSource", RemovesSource},
     {"RemoveRule", RemovesRule},
 };

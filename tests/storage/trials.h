@@ -301,6 +301,15 @@ inline Trial Suspends(Flows&, Backend& node) {
           }};
 }
 
+inline Trial NotesEvent(Flows& flows, Backend& node) {
+  const ca::AgentId id = AddedTo(node).id;
+  const ca::Change change{"order x", flows.now()};
+  return {[&node, id, change] {
+            return node.agents().NoteAgentEvent(id, "drift", "another image", change);
+          },
+          [id](Backend& at) { return HistoryOf(at, id) == 2; }};
+}
+
 inline Trial RemovesSource(Flows&, Backend& node) {
   const ca::EvidenceSource source = fakes::TokenSource("s" + std::to_string(NewRowId()));
   EXPECT_TRUE(IsOk(node.agents().PutSource(source, fakes::ByAlice())));
