@@ -17,6 +17,7 @@ using std::chrono::steady_clock;
 constexpr int kDuplicateRetries = 20;
 constexpr milliseconds kFirstConnectPause{50};
 constexpr milliseconds kLongestConnectPause{1'000};
+constexpr milliseconds kAnswerWithin{1'000};  // of a connection that is doubted
 
 Error Away() { return {Code::kUnavailable, "the database cannot be reached"}; }
 Error Unknown() {
@@ -68,7 +69,17 @@ PostgresDatabase::Lease::Lease(PostgresDatabase& owner,
     : owner_(&owner), connection_(std::move(connection)) {}
 
 PostgresDatabase::Lease::~Lease() {
-  if (connection_ != nullptr) owner_->Return(std::move(connection_));
+  if (connection_ == nullptr) return;
+  connection_->Rollback();
+  const bool was_late = late();
+  watched_.reset();
+  owner_->Return(std::move(connection_), was_late);
+}
+
+void PostgresDatabase::Lease::Watch(milliseconds deadline) {
+  watched_.reset();
+  watched_ = std::make_unique<PostgresWatch::Deadline>(owner_->watch_, connection_->socket(),
+                                                       deadline);
 }
 
 PostgresDatabase::PostgresDatabase(std::string conninfo, PostgresOptions options)
@@ -83,18 +94,29 @@ Result<PostgresDatabase::Lease> PostgresDatabase::Borrow() {
   };
   if (open_ == 0 && !may_connect()) return connect_failure_;
   const auto until = steady_clock::now() + options_.patience;
-  while (idle_.empty() && !may_connect()) {
-    const auto wake = steady_clock::now() < no_connect_before_ ? std::min(until, no_connect_before_)
-                                                               : until;
-    returned_.wait_until(lock, wake);
-    if (open_ == 0 && !may_connect()) return connect_failure_;
-    if (steady_clock::now() >= until) return Error{Code::kUnavailable, "the database is busy"};
-  }
-  if (!idle_.empty()) {
-    Lease lease(*this, std::move(idle_.back()));
+  for (;;) {
+    while (idle_.empty() && !may_connect()) {
+      const auto wake = steady_clock::now() < no_connect_before_
+                            ? std::min(until, no_connect_before_)
+                            : until;
+      returned_.wait_until(lock, wake);
+      if (open_ == 0 && !may_connect()) return connect_failure_;
+      if (steady_clock::now() >= until) return Error{Code::kUnavailable, "the database is busy"};
+    }
+    if (idle_.empty()) return Connect(lock);
+    Idle idle = std::move(idle_.back());
     idle_.pop_back();
-    return lease;
+    lock.unlock();
+    {
+      Lease lease(*this, std::move(idle.connection));
+      if (!idle.doubted || Answers(lease)) return lease;
+      DropDoubted();
+    }
+    lock.lock();
   }
+}
+
+Result<PostgresDatabase::Lease> PostgresDatabase::Connect(std::unique_lock<std::mutex>& lock) {
   ++open_;
   lock.unlock();
   auto connection = PostgresConnection::Open(conninfo_, options_, watch_);
@@ -111,20 +133,42 @@ Result<PostgresDatabase::Lease> PostgresDatabase::Borrow() {
   return std::move(connection).error();
 }
 
-void PostgresDatabase::Return(std::unique_ptr<PostgresConnection> connection) {
-  connection->Rollback();
-  const bool usable = connection->usable();
-  std::vector<std::unique_ptr<PostgresConnection>> useless;
-  if (!usable) useless.push_back(std::move(connection));
+bool PostgresDatabase::Answers(Lease& lease) const {
+  lease.Watch(std::min(options_.patience, kAnswerWithin));
+  return lease->Execute("SELECT 1").ok() && !lease.late();
+}
+
+// When one of them does not answer, each of the others would cost somebody the same wait.
+void PostgresDatabase::DropDoubted() {
+  std::vector<Idle> useless;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto first =
+        std::partition(idle_.begin(), idle_.end(), [](const Idle& each) { return !each.doubted; });
+    std::move(first, idle_.end(), std::back_inserter(useless));
+    idle_.erase(first, idle_.end());
+    open_ -= useless.size();
+  }
+  returned_.notify_all();
+}
+
+// Of a server that ended one connection, those that were idle meanwhile are useless, too. Where we
+// ended one that was late, its work may have been all that was slow: the others are asked first.
+void PostgresDatabase::Return(std::unique_ptr<PostgresConnection> connection, bool late) {
+  std::vector<Idle> useless;
+  const bool usable = !late && connection->usable();
+  if (!usable) useless.push_back({std::move(connection), true});
   {
     const std::lock_guard lock(mutex_);
     if (usable) {
-      idle_.push_back(std::move(connection));
-    } else {  // so will be those that were idle meanwhile
-      open_ -= 1 + idle_.size();
+      idle_.push_back({std::move(connection), false});
+    } else if (late) {
+      for (Idle& each : idle_) each.doubted = true;
+    } else {
       std::move(idle_.begin(), idle_.end(), std::back_inserter(useless));
       idle_.clear();
     }
+    open_ -= useless.size();
   }
   returned_.notify_all();
 }
@@ -151,10 +195,8 @@ PostgresDatabase::Attempt PostgresDatabase::TryVerb(const Work& verb, Isolation 
                                                     milliseconds deadline) {
   auto lease = Borrow();
   if (!lease.ok()) return {Attempt::Next::kAgainWhenThere, lease.error()};
-  const PostgresWatch::Deadline watched(watch_, (*lease)->socket(), deadline);
-  Attempt attempt = TryWithin(**lease, isolation, verb);
-  (*lease)->Rollback();
-  return attempt;
+  lease->Watch(deadline);
+  return TryWithin(**lease, isolation, verb);
 }
 
 Status PostgresDatabase::RunWrite(const Work& verb, Isolation isolation, const Settled* settled) {
@@ -190,7 +232,7 @@ Status PostgresDatabase::Persist(const Work& verb, Isolation isolation, const Se
 PostgresDatabase::Attempt PostgresDatabase::TryQuery(const Work& query, milliseconds deadline) {
   auto lease = Borrow();
   if (!lease.ok()) return {Attempt::Next::kAgainWhenThere, lease.error()};
-  const PostgresWatch::Deadline watched(watch_, (*lease)->socket(), deadline);
+  lease->Watch(deadline);
   Status result = Guarded(query, **lease);
   const bool there = (*lease)->usable();
   return {there ? Attempt::Next::kDone : Attempt::Next::kAgainWhenThere, std::move(result)};
@@ -219,8 +261,8 @@ Status PostgresDatabase::RunSnapshot(const Work& query) {
 }
 
 Status PostgresDatabase::RunSchema(const Work& work) {
-  AGENTCA_ASSIGN(const Lease lease, Borrow());
-  const PostgresWatch::Deadline watched(watch_, lease->socket(), options_.migration);
+  AGENTCA_ASSIGN(Lease lease, Borrow());
+  lease.Watch(options_.migration);
   AGENTCA_TRY(lease->Begin(PostgresConnection::Kind::kReadCommitted));
   Status result = Guarded(work, *lease);
   if (!result.ok()) return result;

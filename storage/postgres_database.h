@@ -33,19 +33,27 @@ class PostgresDatabase final : public Database {
 
  private:
   class Patience;
-  // A connection in use; goes back to the idle ones when the lease ends.
+  // A connection in use; goes back to the idle ones when the lease ends, without a transaction.
   class Lease {
    public:
     Lease(PostgresDatabase& owner, std::unique_ptr<PostgresConnection> connection);
     Lease(Lease&& other) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease();
+    // Until the lease ends, or the next call.
+    void Watch(std::chrono::milliseconds deadline);
+    bool late() const { return watched_ != nullptr && watched_->met(); }
     PostgresConnection& operator*() const { return *connection_; }
     PostgresConnection* operator->() const { return connection_.get(); }
 
    private:
     PostgresDatabase* owner_;
     std::unique_ptr<PostgresConnection> connection_;
+    std::unique_ptr<PostgresWatch::Deadline> watched_;
+  };
+  struct Idle {
+    std::unique_ptr<PostgresConnection> connection;
+    bool doubted;  // while it was idle, another met its deadline
   };
   struct Attempt {
     // kDuplicate: a key is in use, perhaps by a transaction beside this one, perhaps for good.
@@ -54,7 +62,10 @@ class PostgresDatabase final : public Database {
   };
 
   Result<Lease> Borrow();
-  void Return(std::unique_ptr<PostgresConnection> connection);
+  Result<Lease> Connect(std::unique_lock<std::mutex>& lock);
+  bool Answers(Lease& lease) const;
+  void DropDoubted();
+  void Return(std::unique_ptr<PostgresConnection> connection, bool late);
   Status Persist(const Work& verb, Isolation isolation, const Settled* settled);
   Attempt TryVerb(const Work& verb, Isolation isolation, std::chrono::milliseconds deadline);
   Attempt TryWithin(PostgresConnection& connection, Isolation isolation, const Work& verb);
@@ -66,12 +77,12 @@ class PostgresDatabase final : public Database {
   PostgresWatch watch_;
   std::mutex mutex_;  // guards the rest but failed_
   std::condition_variable returned_;
-  std::vector<std::unique_ptr<PostgresConnection>> idle_;  // used last, borrowed first
-  size_t open_ = 0;                                        // idle or in use
+  std::vector<Idle> idle_;  // used last, borrowed first
+  size_t open_ = 0;         // idle or in use
   std::chrono::steady_clock::time_point no_connect_before_{};
   std::chrono::milliseconds connect_pause_{0};
-  Error connect_failure_;  // why one waits until then
-  std::atomic<bool> failed_{false};                        // the last write, for want of a database
+  Error connect_failure_;            // why one waits until then
+  std::atomic<bool> failed_{false};  // the last write, for want of a database
 };
 
 }  // namespace agentca::storage

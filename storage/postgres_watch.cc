@@ -34,6 +34,11 @@ PostgresWatch::Deadline::~Deadline() {
   watch_.watched_.erase(id_);
 }
 
+bool PostgresWatch::Deadline::met() const {
+  const std::lock_guard lock(watch_.mutex_);
+  return !watch_.watched_.contains(id_);
+}
+
 void PostgresWatch::Run() {
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, kPeriod, [this] { return stopping_; })) {

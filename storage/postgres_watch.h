@@ -26,6 +26,7 @@ class PostgresWatch {
     ~Deadline();
     Deadline(const Deadline&) = delete;
     Deadline& operator=(const Deadline&) = delete;
+    bool met() const;  // the socket was shut down
 
    private:
     PostgresWatch& watch_;

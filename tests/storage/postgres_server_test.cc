@@ -47,6 +47,7 @@ std::unique_ptr<fakes::OwnPostgres> OwnServer::server_;
 TEST_F(OwnServer, ThatHangsHoldsNobodyForLong) {
   const auto node = Open(Uri()).value();
   const acme::Account account = flows_.Register(*node);
+  Warm(*node);
   server_->Tell("freeze");
   const auto began = steady_clock::now();
   EXPECT_TRUE(FailsWith(Code::kUnavailable,
