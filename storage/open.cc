@@ -25,8 +25,9 @@ Result<Kind> KindOf(std::string_view uri) {
 
 std::filesystem::path FileOf(std::string_view uri) { return {uri.substr(kSqliteScheme.size())}; }
 
-PostgresOptions OptionsFor(Pace pace) {
+PostgresOptions OptionsFor(Pace pace, size_t connections) {
   PostgresOptions options;
+  options.max_connections = connections;
   if (pace == Pace::kServing) return options;
   using namespace std::chrono_literals;
   options.statement_timeout = 0ms;  // none
@@ -48,11 +49,11 @@ std::vector<std::string> StepsAfter(int version, std::span<const Migration> migr
 }  // namespace
 
 Result<std::unique_ptr<Backend>> Open(std::string_view uri, OpenMode mode, const ca::NodeId& node,
-                                      Pace pace) {
+                                      Pace pace, size_t connections) {
   AGENTCA_ASSIGN(const Kind kind, KindOf(uri));
   if (kind == Kind::kMemory) return MakeMemoryBackend();
   if (kind == Kind::kSqlite) return OpenSqlite(FileOf(uri), mode, {}, node);
-  return OpenPostgres(uri, mode, OptionsFor(pace), node);
+  return OpenPostgres(uri, mode, OptionsFor(pace, connections), node);
 }
 
 Result<SchemaState> LookAtSchema(std::string_view uri) {

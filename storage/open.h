@@ -38,12 +38,16 @@ enum class OpenMode : uint8_t { kCreate, kExisting };  // kExisting: kNotFound w
 // Those who serve want an answer soon. What is done to a store as a whole takes as long as it takes.
 enum class Pace : uint8_t { kServing, kPatient };
 
+// Of one process to PostgreSQL, at most.
+inline constexpr size_t kConnections = 24;
+
 // "sqlite:/path/to/file", "postgresql://user@host/database" or "memory:". Runs migrations up to this program's schema; refuses a newer
 // one (kConflict), a read-only or damaged file (kUnavailable, kInternal), an unknown scheme
 // (kMalformed). `node`: "" for what is no node and takes no leases, such as `agentca cert`.
 Result<std::unique_ptr<Backend>> Open(std::string_view uri, OpenMode mode,
                                       const ca::NodeId& node = {},
-                                      Pace pace = Pace::kServing);
+                                      Pace pace = Pace::kServing,
+                                      size_t connections = kConnections);
 
 // What a migration would begin with and end at. Changes nothing. kNotFound: there is no store.
 struct SchemaState {

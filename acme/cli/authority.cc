@@ -48,7 +48,8 @@ Status Authority::OpenDependencies(const Config& config) {
   AGENTCA_ASSIGN(backend_, storage::Open(config.storage,
                                          config.storage == "memory:" ? storage::OpenMode::kCreate
                                                                      : storage::OpenMode::kExisting,
-                                         node));
+                                         node, storage::Pace::kServing,
+                                         config.storage_connections));
   AGENTCA_ASSIGN(audit_, ca::ChainedLog::Open(config.directory.AuditLog()));
   Log(Level::kInfo, "opened store", {{"store", backend_->Describe()}, {"node", node}});
   return {};

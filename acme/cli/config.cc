@@ -337,6 +337,7 @@ Result<Config> Config::Make(const Settings& settings) {
       .identity = ReadIdentity(in),
       .signer = ReadSigner(in),
       .storage = ReadStorage(in),
+      .storage_connections = in.Count("storage-connections", 4, 1000),
       .serving = ReadServing(in),
       .profile = ReadProfileName(in, "profile"),
       .agents = ReadAgents(in),

@@ -93,6 +93,7 @@ struct Config {
   IdentityConfig identity;
   SignerConfig signer;
   std::string storage;  // URI with an absolute path
+  size_t storage_connections;
   ServingConfig serving;
   std::string profile;
   AgentConfig agents;

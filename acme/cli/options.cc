@@ -97,6 +97,9 @@ constexpr Option kOptions[] = {
      kInit | kServe | kCertList | kCertShow | kCertRevoke | kStatus | kDb, true,
      "Database: sqlite:FILE; postgresql://USER@HOST/DATABASE, for several nodes; or memory: for "
      "trials, which forgets everything at exit."},
+    {"storage-connections", "COUNT", "24", kOne, kStorage, kBoth, true,
+     "Most connections of this node to PostgreSQL, 4 to 1000. Those of all nodes, and some for the "
+     "command line, must fit into its max_connections."},
     {"retention-orders", "DURATION", "30d", kOne, kStorage, kPruning, true,
      "How long orders, their authorizations and approvals are kept after they expired; 0s for "
      "ever."},

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "storage/open.h"
 #include "tests/fakes/temporary_directory.h"
 
 namespace agentca::cli {
@@ -51,6 +52,17 @@ TEST_F(ConfigTest, HasSafeDefaults) {
   EXPECT_TRUE(policy.Check(Bytes{192, 0, 2, 1}).ok());
   EXPECT_TRUE(config->policy.allow_names.empty());
   EXPECT_EQ(config->crl.keep_expired, 2 * config->crl.lifetime);
+  EXPECT_EQ(config->storage_connections, storage::kConnections);
+}
+
+TEST_F(ConfigTest, ConnectionsToTheDatabaseAreWithinReason) {
+  EXPECT_EQ(Read("storage-connections = 4\n")->storage_connections, 4u);
+  EXPECT_EQ(Read("storage-connections = 4\n", {"--storage-connections", "1000"})
+                ->storage_connections,
+            1000u);
+  for (const char* text : {"3", "1001", "many"})
+    EXPECT_EQ(Fault("storage-connections = " + std::string(text) + "\n"),
+              At(2) + "storage-connections: '" + text + "' is not a number from 4 to 1000");
 }
 
 TEST_F(ConfigTest, FileNamesInTheFileStartAtTheDirectory) {
