@@ -82,13 +82,18 @@ fs::path Beside(const fs::path& target, Random& random) {
 
 Status Make(const Settings& joining, const NodeSettings& origin, const fs::path& root,
             Random& random) {
-  AGENTCA_ASSIGN(const ConfValues conf, JoinedConf(joining, origin));
+  AGENTCA_ASSIGN(ConfValues conf, JoinedConf(joining, origin));
+  // Who is to listen at the socket needs the directory first: meanwhile the signer is a child.
+  const auto socket = conf.extract("signer-socket");
   AGENTCA_ASSIGN(const NodeSettings node, CopyNode(origin, conf, root));
   AGENTCA_TRY(CheckNames(joining, node.config));
   AGENTCA_ASSIGN(const ca::NodeId id, ReadNodeId(node.config.directory, random));
   AGENTCA_ASSIGN(const auto backend,
                  storage::Open(node.config.storage, storage::OpenMode::kExisting, id));
-  return EquipNode(node.config, *backend);
+  AGENTCA_TRY(EquipNode(node.config, *backend));
+  if (socket.empty()) return {};
+  conf.insert_or_assign(socket.key(), socket.mapped());
+  return WriteTextFile(node.config.directory.Conf(), ConfText(conf), kSecretFile);
 }
 
 Status Replace(const fs::path& fresh, const fs::path& target) {
@@ -122,6 +127,11 @@ Result<ConfValues> JoinedConf(const Settings& joining, const NodeSettings& origi
   whole("pin-file", config.signer.token.pin_file);
   whole("softhsm2-conf", config.signer.token.softhsm2_conf);
   for (auto& [key, values] : ConfValuesOf(joining)) conf[key] = std::move(values);
+  if (joining.Given("signer-socket")) {
+    std::error_code error;
+    whole("signer-socket", fs::absolute(joining.Text("signer-socket"), error).lexically_normal());
+    if (error) return joining.Bad("signer-socket", error.message());
+  }
   return conf;
 }
 

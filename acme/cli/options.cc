@@ -86,7 +86,7 @@ constexpr Option kOptions[] = {
     {"signer-key", "ROW", "", kMany, kKeys, kConfOnly, true,
      "One row of the key table: NAME PURPOSE[,PURPOSE] URI CERTIFICATE-FILE. The signer refuses "
      "what is not of a purpose of the key."},
-    {"signer-socket", "FILE", "", kOne, kKeys, kBoth, true,
+    {"signer-socket", "FILE", "", kOne, kKeys, kOwnOfNode, true,
      "Unix socket of a signer that runs as a service of its own. Unless given, serve starts it."},
     {"signer-threads", "COUNT", "4", kOne, kKeys, kConfOnly, true,
      "Threads that sign, in the signer."},

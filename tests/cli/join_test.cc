@@ -117,6 +117,17 @@ TEST_F(JoinTest, KeepsTheSettingsOfTheOtherNodeButForWhatIsItsOwn) {
   EXPECT_TRUE(value("signer-key").ends_with(" ca/root.pem")) << value("signer-key");
 }
 
+TEST_F(JoinTest, NamesTheSocketOfItsOwnSignerByTheWholePath) {
+  ASSERT_EQ(Init(ca_, "--signer-socket /run/agentca/signer").exit_code, 0);
+  const auto whole = Conf({"--signer-socket", "/run/agentca/./second"});
+  ASSERT_TRUE(whole.ok()) << whole.error().detail;
+  EXPECT_EQ(whole->at("signer-socket"), std::vector<std::string>{"/run/agentca/second"});
+  const auto relative = Conf({"--signer-socket", "second"});
+  ASSERT_TRUE(relative.ok()) << relative.error().detail;
+  EXPECT_EQ(relative->at("signer-socket"),
+            std::vector<std::string>{(fs::current_path() / "second").string()});
+}
+
 TEST_F(JoinTest, AnAuthorityWithSeveralNodesNeedsOneUrl) {
   ASSERT_EQ(Init(ca_, "--acme-listen 127.0.0.1:0").exit_code, 0);
   const auto conf = Conf();
@@ -166,8 +177,11 @@ TEST_F(JoinTest, TwoNodesOfOneDatabase) {
   const auto init = Init(ca_, "--dns-name ca.example.test --storage '" +
                                   fakes::NewPostgresSchema() + "'");
   ASSERT_EQ(init.exit_code, 0) << init.output;
-  const auto join = Join("--acme-listen 127.0.0.1:0 --admin-listen none");
+  const fs::path socket = directory_ / "signer";
+  const auto join =
+      Join("--acme-listen 127.0.0.1:0 --admin-listen none --signer-socket " + socket.string());
   ASSERT_EQ(join.exit_code, 0) << join.output;
+  EXPECT_EQ(NodeSettings::Read(node_)->config.signer.socket, socket);
   EXPECT_EQ(Beside(), std::vector<std::string>{"node"});
   const auto first = ReadCertificate(ca_ / "tls/chain.pem");
   const auto second = ReadCertificate(node_ / "tls/chain.pem");
