@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -17,14 +16,11 @@
 #include <thread>
 
 #include "bench/command_line.h"
-#include "bench/latency.h"
-#include "bench/process_cpu.h"
+#include "bench/rate.h"
 
 namespace {
 
-using agentca::bench::CpuOf;
 using agentca::bench::Latencies;
-using agentca::bench::SteadyClock;
 namespace po = boost::program_options;
 
 struct Options {
@@ -112,8 +108,7 @@ int Run(const Options& options) {
   std::mutex mutex;  // guards all, failure
   Latencies all;
   std::string failure;
-  const auto cpu_before = CpuOf(options.server_pids);
-  const auto end = SteadyClock::now() + std::chrono::seconds(options.seconds);
+  const agentca::bench::Rate rate("responses", options.seconds, options.server_pids);
   std::vector<std::thread> threads;
   for (int i = 0; i < options.connections; ++i)
     threads.emplace_back([&] {
@@ -121,12 +116,7 @@ int Run(const Options& options) {
       std::string problem;
       try {
         Connection connection(options.address, options.port);
-        for (auto now = SteadyClock::now(); now < end;) {
-          connection.RoundTrip(request);
-          const auto after = SteadyClock::now();
-          mine.Add("response", after - now);
-          now = after;
-        }
+        rate.Repeat([&] { connection.RoundTrip(request); }, mine);
       } catch (const std::exception& error) {
         problem = error.what();
       }
@@ -135,14 +125,8 @@ int Run(const Options& options) {
       if (!problem.empty()) failure = problem;
     });
   for (auto& thread : threads) thread.join();
-  const double cpu = (CpuOf(options.server_pids) - cpu_before).count();
-  const auto count = static_cast<double>(all.Count("response"));
-  if (!failure.empty() || count == 0) throw std::runtime_error("failed: " + failure);
-  std::printf("responses/s %.0f  p50 %.3f ms  p99 %.3f ms", count / options.seconds,
-              all.Quantile("response", 0.5), all.Quantile("response", 0.99));
-  if (!options.server_pids.empty())
-    std::printf("  server CPU us per response %.1f", 1e6 * cpu / count);
-  std::printf("\n");
+  if (!failure.empty()) throw std::runtime_error("failed: " + failure);
+  rate.Print(all);
   return 0;
 }
 

@@ -1,6 +1,5 @@
 // What OCSP asks a store for an answer that is not cached: the status of one serial, again and again,
 // of those that bench/fill_store made.
-#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <optional>
@@ -8,13 +7,11 @@
 #include <stdexcept>
 
 #include "bench/command_line.h"
-#include "bench/latency.h"
-#include "bench/process_cpu.h"
+#include "bench/rate.h"
 #include "storage/open.h"
 
 namespace {
 
-using agentca::bench::SteadyClock;
 namespace po = boost::program_options;
 
 struct Options {
@@ -37,7 +34,7 @@ std::optional<Options> Parse(int argc, char** argv) {
 
 // As bench/fill_store makes them.
 agentca::ca::Serial SerialOf(int64_t row) {
-  char text[17];
+  char text[32];
   std::snprintf(text, sizeof text, "A%015lld",
                 static_cast<long long>(row * 900'000'000'037 % 1'000'000'000'000'000));
   return agentca::ca::Serial::FromBytes(agentca::AsBytes(text)).value();
@@ -50,21 +47,14 @@ int Run(const Options& options) {
   std::mt19937_64 random(1);
   std::uniform_int_distribution<int64_t> rows(1, options.rows);
   agentca::bench::Latencies latencies;
-  const auto cpu_before = agentca::bench::CpuOf(options.server_pids);
-  const auto begin = SteadyClock::now();
-  const auto end = begin + std::chrono::seconds(options.seconds);
-  for (auto now = begin; now < end;) {
-    const auto status = store.StatusOf(options.issuer, SerialOf(rows(random)));
-    if (!status.ok()) throw std::runtime_error(status.error().detail);
-    const auto after = SteadyClock::now();
-    latencies.Add("status", after - now);
-    now = after;
-  }
-  const auto count = static_cast<double>(latencies.Count("status"));
-  const double cpu = (agentca::bench::CpuOf(options.server_pids) - cpu_before).count();
-  std::printf("%.0f look-ups/s, p50 %.1f us, p99 %.1f us, CPU %.1f us each\n",
-              count / options.seconds, latencies.Quantile("status", 0.5) * 1000,
-              latencies.Quantile("status", 0.99) * 1000, cpu / count * 1e6);
+  const agentca::bench::Rate rate("look-ups", options.seconds, options.server_pids);
+  rate.Repeat(
+      [&] {
+        const auto status = store.StatusOf(options.issuer, SerialOf(rows(random)));
+        if (!status.ok()) throw std::runtime_error(status.error().detail);
+      },
+      latencies);
+  rate.Print(latencies);
   return 0;
 }
 
