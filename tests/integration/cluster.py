@@ -14,7 +14,7 @@ import pytest
 
 from acme_client import Client, Connection
 from servers import (
-    ROOT, START_DEADLINE, AgentCa, Program, Solver, fetch, free_port, wait_for)
+    ROOT, START_DEADLINE, AgentCa, Program, Solver, Urls, fetch, free_port, wait_for)
 
 sys.path.append(str(ROOT / "tests/faults"))
 
@@ -25,25 +25,13 @@ DRAIN_DELAY = 3  # seconds, as contrib/cluster has it
 FROM = "127.1.0.9"  # whence balancers connect to the nodes, and nobody else
 
 
-class Front:
+class Front(Urls):
     """What clients and relying parties know: the URLs that all nodes put into what they say.
     Whether anybody listens there is up to the tests."""
 
     def __init__(self, root_file):
         self.acme_port, self.http_port = free_port(), free_port()
         self.root_file = root_file
-
-    @property
-    def acme_url(self):
-        return f"https://localhost:{self.acme_port}"
-
-    @property
-    def directory_url(self):
-        return f"{self.acme_url}/directory"
-
-    @property
-    def http_url(self):
-        return f"http://127.0.0.1:{self.http_port}"
 
 
 class Node(AgentCa):

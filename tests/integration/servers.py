@@ -101,7 +101,23 @@ def dns01_value(key_authorization):
     return b64(hashlib.sha256(key_authorization.encode()).digest())
 
 
-class AgentCa:
+class Urls:
+    """Of what listens on `acme_port` and `http_port`, or is to look so."""
+
+    @property
+    def acme_url(self):
+        return f"https://localhost:{self.acme_port}"
+
+    @property
+    def directory_url(self):
+        return f"{self.acme_url}/directory"
+
+    @property
+    def http_url(self):
+        return f"http://127.0.0.1:{self.http_port}"
+
+
+class AgentCa(Urls):
     """An initialised CA directory and, between start() and stop(), its server."""
 
     roles = ("acme", "ocsp", "admin")  # of the next start
@@ -142,18 +158,6 @@ class AgentCa:
         return json.loads(self.cli(*arguments, "--json").stdout)
 
     # -- server --
-    @property
-    def acme_url(self):
-        return f"https://localhost:{self.acme_port}"
-
-    @property
-    def directory_url(self):
-        return f"{self.acme_url}/directory"
-
-    @property
-    def http_url(self):
-        return f"http://127.0.0.1:{self.http_port}"
-
     @property
     def admin_url(self):
         return f"https://127.0.0.1:{self.admin_port}"
