@@ -1,6 +1,7 @@
 // An export that somebody tampered with: the import refuses it and leaves the store empty, or it is
 // what the store writes when it is exported again.
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,23 @@
 namespace agentca::storage {
 namespace {
 
-// One store for all runs: each leaves it empty, or fills it with an export whose digests fit, which
-// no chance finds but in the seeds. What is imported then is refused.
-Maintenance& Store() {
-  static const fakes::TemporaryDirectory kDirectory;
-  static const std::unique_ptr<Backend> kBackend =
-      OpenSqlite(kDirectory / "ca.sqlite", OpenMode::kCreate).value();
-  return *kBackend->maintenance();
+// One empty store for all runs, until an export is imported: its digests fit, which no chance finds
+// but in the seeds.
+class Store {
+ public:
+  Store() : backend_(OpenSqlite(directory_ / "ca.sqlite", OpenMode::kCreate).value()) {}
+  Maintenance& operator*() const { return *backend_->maintenance(); }
+
+ private:
+  const fakes::TemporaryDirectory directory_;
+  const std::unique_ptr<Backend> backend_;
+};
+std::unique_ptr<Store> store;
+
+std::string TotalOf(Maintenance& stored) {
+  const auto exported = stored.Export([](std::string_view) { return Status(); });
+  if (!exported.ok()) std::abort();
+  return exported->total;
 }
 
 std::vector<std::string> LinesOf(std::string_view text) {
@@ -35,17 +46,11 @@ std::vector<std::string> LinesOf(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace agentca;           // NOLINT(google-build-using-namespace)
   using namespace agentca::storage;  // NOLINT(google-build-using-namespace)
-  const auto lines = LinesOf(AsText({data, size}));
-  fakes::LineList in(lines);
-  const auto imported = Store().Import(in);
-  std::vector<std::string> again;
-  const auto exported = Store().Export([&](std::string_view line) -> Status {
-    again.emplace_back(line);
-    return {};
-  });
-  if (!exported.ok()) std::abort();
-  static std::string total = exported->total;  // of what is there
-  if (imported.ok()) total = imported->total;
-  if (exported->total != total) std::abort();
+  fakes::LineList in(LinesOf(AsText({data, size})));
+  if (!store) store = std::make_unique<Store>();
+  static const std::string kEmpty = TotalOf(**store);
+  const auto imported = (**store).Import(in);
+  if (TotalOf(**store) != (imported.ok() ? imported->total : kEmpty)) std::abort();
+  if (imported.ok()) store.reset();
   return 0;
 }
