@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "storage/open.h"
 #include "storage/postgres_watch.h"
 #include "storage/sql.h"
 
@@ -17,7 +18,7 @@ struct PostgresOptions {
   std::chrono::milliseconds patience{3'000};            // for a server that is away
   std::chrono::milliseconds migration{600'000};         // of a change of the schema
   std::chrono::milliseconds retrying{15'000};           // of transactions that get into each other's way
-  size_t max_connections = 48;
+  size_t max_connections = kConnections;
 };
 
 class PostgresConnection final : public Connection {
