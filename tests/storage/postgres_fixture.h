@@ -84,6 +84,23 @@ class Postgres : public testing::Test {
   std::unique_ptr<PostgresConnection> Connect() {
     return PostgresConnection::Open(ParsePostgresUri(uri_)->conninfo, {}, watch_).value();
   }
+  // A transaction that is in the way, by the locks of this statement, until it is rolled back.
+  std::unique_ptr<PostgresConnection> Obstruct(const char* sql) {
+    auto connection = Connect();
+    EXPECT_TRUE(IsOk(connection->Begin(PostgresConnection::Kind::kReadCommitted)));
+    EXPECT_TRUE(IsOk(connection->Execute(sql)));
+    return connection;
+  }
+  // True once so many statements wait for a lock.
+  bool SomebodyWaits(int64_t statements = 1) {
+    const auto connection = Connect();
+    return fakes::Eventually([&] {
+      Query row(*connection,
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = current_database()");
+      return row.Next().value() && row.Int(0) >= statements;
+    });
+  }
 
   std::string uri_;
   PostgresWatch watch_;

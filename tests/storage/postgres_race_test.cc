@@ -34,16 +34,6 @@ class PostgresRace : public Postgres {
     }
     for (std::thread& each : threads) each.join();
   }
-  // True once so many statements wait for a lock.
-  bool SomebodyWaits(int64_t statements = 1) {
-    const auto connection = Connect();
-    return fakes::Eventually([&] {
-      Query row(*connection,
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                "AND datname = current_database()");
-      return row.Next().value() && row.Int(0) >= statements;
-    });
-  }
   ca::Serial Issue(const ca::PublicKey& key) {
     ca::Ticket ticket = flows_.NewTicket("first", key);
     const ca::Serial serial = ticket.serial();
