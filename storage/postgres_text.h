@@ -10,7 +10,7 @@
 namespace agentca::storage {
 
 // ? and ?N as $N; a ? has the number after the greatest before it. The text holds no other ?. The
-// comment share becomes FOR SHARE.
+// words of a comment that begins with FOR are no comment here.
 std::string PostgresDialect(std::string_view sql);
 
 // nullopt is NULL. kMalformed for a text with NUL, which PostgreSQL cannot hold.

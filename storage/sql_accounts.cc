@@ -16,6 +16,7 @@ constexpr const char* kById =
 constexpr const char* kByThumbprint =
     "SELECT id, status, spki, thumbprint, contacts, agreed_terms, created_at, grant_id "
     "FROM acme_account WHERE thumbprint = ?";
+constexpr const char* kAwaitHolders = "SELECT 1 FROM acme_account WHERE id = ? /*FOR UPDATE*/";
 constexpr const char* kInsert =
     "INSERT INTO acme_account (id, status, spki, thumbprint, contacts, agreed_terms, created_at, "
     "grant_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -127,14 +128,17 @@ Result<Account> SqlAcmeStore::AgreeToTerms(const AccountId& id, std::string_view
 
 // The account's orders are cancelled by this alone: see LoadOrder.
 Status SqlAcmeStore::DeactivateAccount(const AccountId& id) {
-  return database_.Write([&](Connection& connection) -> Status {
+  AGENTCA_TRY(database_.Write([&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const AccountStatus status, AccountStatusOf(connection, id));
     if (status != AccountStatus::kValid) return {};
-    // Waits for those who hold the account because they begin something for it.
     return Query(connection, "UPDATE acme_account SET status = ? WHERE id = ?",
                  static_cast<int>(AccountStatus::kDeactivated), id)
         .Run();
-  });
+  }));
+  // Those who began something for it when it was valid: there will be no more of them.
+  return database_.Write(
+      [&](Connection& connection) { return Query(connection, kAwaitHolders, id).Run(); },
+      Isolation::kLocks);
 }
 
 Status SqlAcmeStore::ChangeKey(const AccountId& id, std::string_view old_thumbprint,

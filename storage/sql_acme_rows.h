@@ -38,7 +38,7 @@ struct OrderRow {
   std::vector<acme::AuthorizationId> authorizations;
   acme::AccountStatus account;
 };
-// kMine: the order; its account is then held as kShared.
+// kMine: the order. Nobody is told of its account's deactivation before the transaction ends.
 Result<OrderRow> LoadOrderRow(Connection& connection, const acme::OrderId& id, Hold hold);
 
 Status InsertApproval(Connection& connection, const acme::OrderId& id,

@@ -14,7 +14,9 @@ namespace {
 
 constexpr const char* kFind = "SELECT * FROM agent WHERE tenant = ? AND name = ?";
 constexpr const char* kFindForGuard =
-    "SELECT * FROM agent WHERE tenant = ? AND name = ? /*FOR SHARE*/";
+    "SELECT * FROM agent WHERE tenant = ? AND name = ? /*FOR KEY SHARE*/";
+constexpr const char* kAwaitGuards =
+    "SELECT 1 FROM agent WHERE tenant = ? AND name = ? /*FOR UPDATE*/";
 constexpr const char* kExists = "SELECT 1 FROM agent WHERE tenant = ? AND name = ?";
 constexpr const char* kAdd =
     "INSERT INTO agent (tenant, name, status, admitted_by, version, created_at, changed_at, "
@@ -205,15 +207,28 @@ Result<Agent> SqlAgents::ChangeAgent(const Agent& agent, const Change& change) {
   };
   AGENTCA_TRY(database_.Write(
       store, [&](Connection& connection) { return IsStored(connection, changed); }));
+  AGENTCA_TRY(AwaitGuards(agent.id));
   return changed;
 }
 
 Result<Agent> SqlAgents::SetAgentStatus(const AgentId& id, AgentStatus status,
                                            const std::string& reason, const Change& change) {
-  return database_.Write([&](Connection& connection) -> Result<Agent> {
+  AGENTCA_ASSIGN(Agent agent, database_.Write([&](Connection& connection) -> Result<Agent> {
     AGENTCA_ASSIGN(const Agent stored, LoadAgent(connection, id));
     return Keep(connection, AgentWithStatus(stored, status, reason, change), change);
-  });
+  }));
+  AGENTCA_TRY(AwaitGuards(id));
+  return agent;
+}
+
+// Those who hold the agent as it was do not wait for each other, so that with many of them one might
+// wait for ever; but whoever comes now finds the change.
+Status SqlAgents::AwaitGuards(const AgentId& id) {
+  return database_.Write(
+      [&](Connection& connection) {
+        return Query(connection, kAwaitGuards, id.tenant, id.name).Run();
+      },
+      Isolation::kLocks);
 }
 
 // An attempt of unknown fate that is still to commit has taken the next sequence, so that the one

@@ -33,13 +33,16 @@ class SqlAgents final : public ca::AgentRegistry {
   Result<int64_t> TrustVersion() override;
 
  private:
+  // A change that is committed is acknowledged when all that was allowed before it is to be found.
+  Status AwaitGuards(const ca::AgentId& id);
+
   Database& database_;
 };
 
 // ---- For transactions of other stores on the same connection ------------------------------------
 
 Result<ca::Agent> LoadAgent(Connection& connection, const ca::AgentId& id);  // kNotFound
-// The same, and nobody changes the agent before this transaction ends: whoever was told of a change
+// The same, and nobody is told of a change of the agent before this transaction ends: whoever is
 // finds all that was allowed before it.
 Result<ca::Agent> LoadAgentForGuard(Connection& connection, const ca::AgentId& id);
 // As AgentRegistry::AdmitAgent. Whoever it refuses (kMalformed), it has written nothing.

@@ -44,9 +44,9 @@ constexpr const char* kInsertEvent =
     "((SELECT coalesce(max(sequence), 0) + 1 FROM revocation_event), ?)";
 constexpr const char* kKeyOf =
     "SELECT spki_sha256 FROM certificate_body WHERE id = ? AND spki_sha256 IS NOT NULL";
-// An intent holds the gate of its key, so that the key is not found compromised while it ends.
-constexpr const char* kEnterGate = "SELECT id FROM key_gate WHERE id = ? /*FOR SHARE*/";
-constexpr const char* kCloseGate = "SELECT id FROM key_gate WHERE id = ? /*FOR UPDATE*/";
+// An intent holds the gate of its key, so that the key is not found compromised while it ends. One
+// at a time: were it shared, intents that follow each other closely could hold up the compromise.
+constexpr const char* kHoldGate = "SELECT id FROM key_gate WHERE id = ? /*FOR UPDATE*/";
 constexpr const char* kCompromise =
     "INSERT INTO compromised_key (spki_sha256) VALUES (?) ON CONFLICT DO NOTHING";
 constexpr const char* kIsCompromised = "SELECT 1 FROM compromised_key WHERE spki_sha256 = ?";
@@ -78,8 +78,8 @@ Result<int64_t> InsertBody(Connection& connection, const ca::Ticket& ticket,
 }
 
 // Keys share so many gates by their first octet.
-Status HoldGate(Connection& connection, const char* gate, ByteView key) {
-  AGENTCA_ASSIGN(const bool held, Query(connection, gate, int64_t{key.front()}).Next());
+Status HoldGate(Connection& connection, ByteView key) {
+  AGENTCA_ASSIGN(const bool held, Query(connection, kHoldGate, int64_t{key.front()}).Next());
   return held ? Status() : Status(Damaged("the gates of keys"));
 }
 
@@ -94,7 +94,7 @@ Result<bool> InsertStatus(Connection& connection, const ca::Ticket& ticket, int6
 
 Status InsertIntent(Connection& connection, const ca::Ticket& ticket, const std::string& worker,
                     Time now) {
-  AGENTCA_TRY(HoldGate(connection, kEnterGate, ticket.key()));
+  AGENTCA_TRY(HoldGate(connection, ticket.key()));
   AGENTCA_ASSIGN(const bool compromised, Query(connection, kIsCompromised, ticket.key()).Next());
   if (compromised) return KeyCompromised();
   AGENTCA_ASSIGN(const int64_t body, InsertBody(connection, ticket, worker, now));
@@ -186,7 +186,7 @@ Status CompromiseKeyOf(Connection& connection, int64_t body) {
   if (!known) return {};
   const Bytes key = row.Blob(0);
   if (!row.intact() || key.empty()) return Damaged("the key of a certificate");
-  AGENTCA_TRY(HoldGate(connection, kCloseGate, key));
+  AGENTCA_TRY(HoldGate(connection, key));
   return Query(connection, kCompromise, key).Run();
 }
 

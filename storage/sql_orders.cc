@@ -22,7 +22,7 @@ constexpr const char* kInsert =
   " FROM acme_order o JOIN acme_account a " \
   "ON a.id = o.account WHERE o.id = ?"
 constexpr const char* kById = AGENTCA_ORDER_BY_ID;
-constexpr const char* kByIdMine = AGENTCA_ORDER_BY_ID " /*FOR UPDATE OF o FOR SHARE OF a*/";
+constexpr const char* kByIdMine = AGENTCA_ORDER_BY_ID " /*FOR UPDATE OF o FOR KEY SHARE OF a*/";
 // With the authorization, if it is the only one.
 constexpr int kOrderColumns = 13;
 constexpr const char* kByIdWithOne =
