@@ -15,6 +15,8 @@ namespace {
 constexpr const char* kFind = "SELECT * FROM agent WHERE tenant = ? AND name = ?";
 constexpr const char* kFindForGuard =
     "SELECT * FROM agent WHERE tenant = ? AND name = ? /*FOR KEY SHARE*/";
+constexpr const char* kFindForChange =
+    "SELECT * FROM agent WHERE tenant = ? AND name = ? /*FOR NO KEY UPDATE*/";
 constexpr const char* kAwaitGuards =
     "SELECT 1 FROM agent WHERE tenant = ? AND name = ? /*FOR UPDATE*/";
 constexpr const char* kExists = "SELECT 1 FROM agent WHERE tenant = ? AND name = ?";
@@ -178,13 +180,15 @@ Result<Agent> SqlAgents::AddAgent(const Agent& agent, const Change& change) {
     return {};
   };
   AGENTCA_TRY(database_.Write(
-      add, [&](Connection& connection) { return IsStored(connection, step.agent); }));
+      add, [&](Connection& connection) { return IsStored(connection, step.agent); },
+      Isolation::kLocks));
   return step.agent;
 }
 
 Result<Agent> SqlAgents::AdmitAgent(const Agent& agent, const Change& change) {
   return database_.Write(
-      [&](Connection& connection) { return AdmitWithin(connection, agent, change); });
+      [&](Connection& connection) { return AdmitWithin(connection, agent, change); },
+      Isolation::kLocks);
 }
 
 Result<Agent> SqlAgents::FindAgent(const AgentId& id) {
@@ -201,22 +205,24 @@ Result<std::vector<Agent>> SqlAgents::ListAgents(const ca::AgentFilter& filter) 
 Result<Agent> SqlAgents::ChangeAgent(const Agent& agent, const Change& change) {
   Agent changed;  // an attempt of unknown fate leaves here what it may have stored
   const auto store = [&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(const Agent stored, LoadAgent(connection, agent.id));
+    AGENTCA_ASSIGN(const Agent stored, Load(connection, kFindForChange, agent.id));
     AGENTCA_ASSIGN(changed, Keep(connection, ChangedAgent(stored, agent, change), change));
     return {};
   };
   AGENTCA_TRY(database_.Write(
-      store, [&](Connection& connection) { return IsStored(connection, changed); }));
+      store, [&](Connection& connection) { return IsStored(connection, changed); },
+      Isolation::kLocks));
   AGENTCA_TRY(AwaitGuards(agent.id));
   return changed;
 }
 
 Result<Agent> SqlAgents::SetAgentStatus(const AgentId& id, AgentStatus status,
                                            const std::string& reason, const Change& change) {
-  AGENTCA_ASSIGN(Agent agent, database_.Write([&](Connection& connection) -> Result<Agent> {
-    AGENTCA_ASSIGN(const Agent stored, LoadAgent(connection, id));
+  const auto set = [&](Connection& connection) -> Result<Agent> {
+    AGENTCA_ASSIGN(const Agent stored, Load(connection, kFindForChange, id));
     return Keep(connection, AgentWithStatus(stored, status, reason, change), change);
-  }));
+  };
+  AGENTCA_ASSIGN(Agent agent, database_.Write(set, Isolation::kLocks));
   AGENTCA_TRY(AwaitGuards(id));
   return agent;
 }
@@ -231,17 +237,19 @@ Status SqlAgents::AwaitGuards(const AgentId& id) {
       Isolation::kLocks);
 }
 
-// An attempt of unknown fate that is still to commit has taken the next sequence, so that the one
-// after it waits for it or is refused, and then finds what it left.
+// An attempt of unknown fate that is still to commit holds the turn, so that the one after it waits
+// and then finds what it left.
 Status SqlAgents::NoteAgentEvent(const AgentId& id, const std::string& what,
                                     const std::string& detail, const Change& change) {
-  return database_.Write([&](Connection& connection) -> Status {
+  const auto note = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const bool exists, Exists(connection, id));
     if (!exists) return NoSuchAgent(id);
+    AGENTCA_TRY(AwaitTurn(connection));
     Query same(connection, kIsNoted, id.tenant, id.name, change.at, change.by, what, detail);
     AGENTCA_ASSIGN(const bool noted, same.Next());
     return noted ? Status() : AppendEvent(connection, id, {what, detail}, change);
-  });
+  };
+  return database_.Write(note, Isolation::kLocks);
 }
 
 }  // namespace agentca::storage

@@ -51,6 +51,9 @@ Result<ca::Agent> AdmitWithin(Connection& connection, const ca::Agent& agent,
 
 // ---- Shared by the files of SqlAgents --------------------------------------------------------
 
+// One at a time appends to the history, or finds out what was appended before, in the order in which
+// they came. The transaction must be one of Isolation::kLocks, which sees what came while it waited.
+Status AwaitTurn(Connection& connection);
 Status AppendEvent(Connection& connection, const ca::AgentId& id, const AgentNote& note,
                    const ca::Change& change);
 // kMalformed when one of them is not there.

@@ -11,6 +11,9 @@ using Events = std::vector<AgentEvent>;
 constexpr const char* kAppend =
     "INSERT INTO agent_event (sequence, tenant, name, at, by, what, detail) VALUES "
     "((SELECT coalesce(max(sequence), 0) + 1 FROM agent_event), ?, ?, ?, ?, ?, ?)";
+// There for good, and so the same for all.
+constexpr const char* kHoldFirst =
+    "SELECT sequence FROM agent_event ORDER BY sequence LIMIT 1 /*FOR UPDATE*/";
 constexpr const char* kHistory =
     "SELECT sequence, at, by, what, detail FROM agent_event "
     "WHERE tenant = ? AND name = ? AND sequence > ? ORDER BY sequence LIMIT ?";
@@ -30,8 +33,11 @@ Result<Events> LoadEvents(Connection& connection, const AgentId& id, int64_t aft
 
 }  // namespace
 
+Status AwaitTurn(Connection& connection) { return Query(connection, kHoldFirst).Run(); }
+
 Status AppendEvent(Connection& connection, const AgentId& id, const AgentNote& note,
                    const ca::Change& change) {
+  AGENTCA_TRY(AwaitTurn(connection));
   return Query(connection, kAppend, id.tenant, id.name, change.at, change.by, note.what,
                note.detail)
       .Run();

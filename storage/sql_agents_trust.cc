@@ -10,16 +10,23 @@ using ca::Change;
 using ca::EvidenceSource;
 
 constexpr const char* kSource = "SELECT name, definition FROM evidence_source WHERE name = ?";
+// Held with NO KEY, a source may come to be needed meanwhile; held for a removal, it may not.
+constexpr const char* kSourceToChange =
+    "SELECT name, definition FROM evidence_source WHERE name = ? /*FOR NO KEY UPDATE*/";
+constexpr const char* kSourceToRemove =
+    "SELECT name, definition FROM evidence_source WHERE name = ? /*FOR UPDATE*/";
 constexpr const char* kSources = "SELECT name, definition FROM evidence_source ORDER BY name";
-constexpr const char* kPutSource =
-    "INSERT INTO evidence_source (name, definition) VALUES (?, ?) "
-    "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition";
-constexpr const char* kRule = "SELECT name, definition FROM admission_rule WHERE name = ?";
+constexpr const char* kAddSource = "INSERT INTO evidence_source (name, definition) VALUES (?, ?)";
+constexpr const char* kChangeSource =
+    "UPDATE evidence_source SET definition = ?2 WHERE name = ?1";
+constexpr const char* kRuleToChange =
+    "SELECT name, definition FROM admission_rule WHERE name = ? /*FOR UPDATE*/";
 constexpr const char* kRuleExists = "SELECT 1 FROM admission_rule WHERE name = ?";
 constexpr const char* kRules = "SELECT name, definition FROM admission_rule ORDER BY name";
-constexpr const char* kPutRule =
-    "INSERT INTO admission_rule (name, source, definition) VALUES (?, ?, ?) "
-    "ON CONFLICT (name) DO UPDATE SET source = excluded.source, definition = excluded.definition";
+constexpr const char* kAddRule =
+    "INSERT INTO admission_rule (name, source, definition) VALUES (?, ?, ?)";
+constexpr const char* kChangeRule =
+    "UPDATE admission_rule SET source = ?2, definition = ?3 WHERE name = ?1";
 constexpr const char* kRuleThatNeeds =
     "SELECT 'rule ' || name FROM admission_rule WHERE source = ? ORDER BY name LIMIT 1";
 constexpr const char* kAgentThatNeeds =
@@ -91,26 +98,31 @@ Status RequireSources(Connection& connection, const std::vector<std::string>& na
 }
 
 Status SqlAgents::PutRule(const AdmissionRule& rule, const Change& change) {
-  return database_.Write([&](Connection& connection) -> Status {
-    AGENTCA_ASSIGN(const auto previous, FindNamed<AdmissionRule>(connection, kRule, rule.name));
+  const auto put = [&](Connection& connection) -> Status {
+    AGENTCA_ASSIGN(const auto previous,
+                   FindNamed<AdmissionRule>(connection, kRuleToChange, rule.name));
     AGENTCA_ASSIGN(const AgentNote note, PutRuleNote(PointerTo(previous), rule));
     if (note.what.empty()) return {};
     AGENTCA_TRY(RequireSources(connection, {rule.source}));
-    AGENTCA_TRY(Query(connection, kPutRule, rule.name, rule.source, ToJson(rule)).Run());
+    AGENTCA_TRY(Query(connection, previous ? kChangeRule : kAddRule, rule.name, rule.source,
+                      ToJson(rule))
+                    .Run());
     return AppendEvent(connection, {}, note, change);
-  });
+  };
+  return database_.Write(put, Isolation::kLocks);
 }
 
 // Also one that cannot be read: removing it is how to be rid of it.
 Status SqlAgents::RemoveRule(const std::string& name, const Change& change) {
   return database_.Write(
       [&](Connection& connection) -> Status {
-        AGENTCA_ASSIGN(const bool found, Query(connection, kRuleExists, name).Next());
+        AGENTCA_ASSIGN(const bool found, Query(connection, kRuleToChange, name).Next());
         if (!found) return NoSuchRule(name);
         AGENTCA_TRY(Query(connection, "DELETE FROM admission_rule WHERE name = ?", name).Run());
         return AppendEvent(connection, {}, RemoveRuleNote(name), change);
       },
-      [&](Connection& connection) { return IsGone(connection, kRuleExists, name); });
+      [&](Connection& connection) { return IsGone(connection, kRuleExists, name); },
+      Isolation::kLocks);
 }
 
 Result<std::vector<AdmissionRule>> SqlAgents::ListRules() {
@@ -119,27 +131,31 @@ Result<std::vector<AdmissionRule>> SqlAgents::ListRules() {
 }
 
 Status SqlAgents::PutSource(const EvidenceSource& source, const Change& change) {
-  return database_.Write([&](Connection& connection) -> Status {
+  const auto put = [&](Connection& connection) -> Status {
     AGENTCA_ASSIGN(const auto previous,
-                   FindNamed<EvidenceSource>(connection, kSource, source.name));
+                   FindNamed<EvidenceSource>(connection, kSourceToChange, source.name));
     AGENTCA_ASSIGN(const AgentNote note, PutSourceNote(PointerTo(previous), source));
     if (note.what.empty()) return {};
-    AGENTCA_TRY(Query(connection, kPutSource, source.name, ToJson(source)).Run());
+    AGENTCA_TRY(Query(connection, previous ? kChangeSource : kAddSource, source.name,
+                      ToJson(source))
+                    .Run());
     return AppendEvent(connection, {}, note, change);
-  });
+  };
+  return database_.Write(put, Isolation::kLocks);
 }
 
 Status SqlAgents::RemoveSource(const std::string& name, const Change& change) {
   return database_.Write(
       [&](Connection& connection) -> Status {
-        AGENTCA_ASSIGN(const bool found, Query(connection, kSource, name).Next());
+        AGENTCA_ASSIGN(const bool found, Query(connection, kSourceToRemove, name).Next());
         if (!found) return NoSuchSource(name);
         AGENTCA_TRY(RefuseUsers(connection, kRuleThatNeeds, name));
         AGENTCA_TRY(RefuseUsers(connection, kAgentThatNeeds, name));
         AGENTCA_TRY(Query(connection, "DELETE FROM evidence_source WHERE name = ?", name).Run());
         return AppendEvent(connection, {}, RemoveSourceNote(name), change);
       },
-      [&](Connection& connection) { return IsGone(connection, kSource, name); });
+      [&](Connection& connection) { return IsGone(connection, kSource, name); },
+      Isolation::kLocks);
 }
 
 Result<std::vector<EvidenceSource>> SqlAgents::ListSources() {

@@ -57,9 +57,10 @@ Status SqlAcmeStore::RecordGrant(const Grant& grant) {
                  grant.expires_at)
         .Run();
   };
-  return database_.Write(record, [&](Connection& connection) {
+  const auto is_recorded = [&](Connection& connection) {
     return Query(connection, kIsRecorded, grant.key_id, grant.mac_key).Next();
-  });
+  };
+  return database_.Write(record, is_recorded, Isolation::kLocks);
 }
 
 Result<Grant> SqlAcmeStore::FindGrant(std::string_view key_id) {

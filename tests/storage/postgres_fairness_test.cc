@@ -1,5 +1,7 @@
 // Those who end something are not kept waiting by those who go on with it, however many they are.
+#include <atomic>
 #include <future>
+#include <thread>
 
 #include "storage/postgres_database.h"
 #include "storage/sql_certificates.h"
@@ -174,6 +176,56 @@ TEST_F(PostgresFairness, NobodyPassesTheCompromiseOfAKeyThatWaits) {
   EXPECT_TRUE(IsOk(database.Write(record, Isolation::kLocks)));
   EXPECT_TRUE(IsOk(revoked.get()));
   EXPECT_TRUE(FailsWith(Code::kBadPublicKey, overtaking.get()));
+}
+
+// A fleet that comes up: each agent is another, and all have one history, which they share with those
+// who govern them.
+TEST_F(PostgresFairness, ManyAgentsAreAdmittedWhileOthersAreGoverned) {
+  constexpr size_t kThreads = 40;  // of both nodes
+  constexpr size_t kEach = 10;
+  const auto other = node_->agents().AddAgent(fakes::SomeAgent(), fakes::ByAlice()).value();
+  const acme::Account account = flows_.Register(*node_);
+  std::vector<acme::AuthorizationId> ids;
+  std::vector<acme::Attestation> evidence;
+  std::vector<acme::Grant> grants;
+  const auto admitting = [&](const std::string& name) {
+    ca::Agent wanted = fakes::SomeAgent("acme", name);
+    wanted.admitted_by = "rule";
+    acme::Attestation attestation = flows_.make.NewAttestation(wanted);
+    attestation.admit = wanted;
+    return attestation;
+  };
+  for (size_t i = 0; i < kThreads * kEach; ++i) {
+    ids.push_back(flows_.Place(*node_, account.id).authorizations[0].id);
+    evidence.push_back(admitting("bot" + std::to_string(i)));
+    grants.push_back(flows_.make.NewGrant(other));
+    grants.back().attestation = admitting("job" + std::to_string(i));
+  }
+  std::atomic<size_t> left{kThreads};
+  std::vector<std::thread> threads;
+  std::vector<Status> dropped(ids.size());
+  std::vector<Status> granted(ids.size());
+  for (size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      Backend& at = t % 2 == 0 ? *node_ : *other_;
+      for (size_t i = t; i < ids.size(); i += kThreads) {
+        dropped[i] = at.acme().RecordDrop(ids[i], evidence[i], flows_.now());
+        granted[i] = at.acme().RecordGrant(grants[i]);
+      }
+      --left;
+    });
+  }
+  for (int i = 0; left > 0; ++i) {
+    const auto status = i % 2 == 0 ? ca::AgentStatus::kSuspended : ca::AgentStatus::kActive;
+    EXPECT_TRUE(IsOk(other_->agents().SetAgentStatus(other.id, status, "why", fakes::ByAlice())));
+    ca::EvidenceSource source = fakes::TokenSource("s" + std::to_string(i / 3));
+    if (i % 3 == 1) source.max_level = 1;
+    EXPECT_TRUE(IsOk(i % 3 == 2 ? other_->agents().RemoveSource(source.name, fakes::ByAlice())
+                                : other_->agents().PutSource(source, fakes::ByAlice())));
+  }
+  for (std::thread& each : threads) each.join();
+  for (const Status& each : dropped) EXPECT_TRUE(IsOk(each));
+  for (const Status& each : granted) EXPECT_TRUE(IsOk(each));
 }
 
 }  // namespace

@@ -232,6 +232,23 @@ TEST_F(PostgresIsolation, AnAgentThatIsBeingAdmittedElsewhereIsFound) {
   EXPECT_EQ(node_->agents().AgentHistory(wanted.id, 0, 10)->size(), 1U);
 }
 
+// By an attempt of which nobody knew that it was to come to pass.
+TEST_F(PostgresIsolation, AnEventThatIsBeingNotedIsNotedOnce) {
+  const ca::AgentId id = AddAgent().id;
+  const auto obstacle = Obstruct("LOCK TABLE agent_event IN SHARE MODE");
+  const auto note = [&](Backend& at) {
+    return Beside([&] { return at.agents().NoteAgentEvent(id, "what", "", fakes::ByAlice()); });
+  };
+  auto one = note(*node_);
+  ASSERT_TRUE(SomebodyWaits());
+  auto two = note(*other_);
+  EXPECT_TRUE(SomebodyWaits(2));
+  obstacle->Rollback();
+  EXPECT_TRUE(IsOk(one.get()));
+  EXPECT_TRUE(IsOk(two.get()));
+  EXPECT_EQ(node_->agents().AgentHistory(id, 0, 10)->size(), 2U);  // with that it was added
+}
+
 // ---- Approvals ------------------------------------------------------------------------------------
 
 TEST_F(PostgresIsolation, TheIntentOfAnOrderSeesTheDecisionThatItWaitedFor) {
