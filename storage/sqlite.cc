@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
+#include <thread>
 
 #include "storage/sql_backend.h"
 #include "storage/sqlite_database.h"
@@ -39,16 +41,26 @@ Status FindFile(const std::filesystem::path& file, OpenMode mode) {
   return Error{Code::kNotFound, "does not exist"};
 }
 
-Status RequireWal(Connection& connection) {
-  Query query(connection, "PRAGMA journal_mode = WAL");
-  AGENTCA_ASSIGN(const bool row, query.Next());
-  if (row && query.Text(0) == "wal") return {};
-  return Error{Code::kUnavailable, "its file system does not support write-ahead logging"};
+// Of several that switch a new file at once SQLite refuses some without waiting, since none of them
+// lets go of what it holds meanwhile.
+Status RequireWal(Connection& connection, std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds kPause{5};
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    Query query(connection, "PRAGMA journal_mode = WAL");
+    const auto row = query.Next();
+    if (row.ok() && *row && query.Text(0) == "wal") return {};
+    if (row.ok())
+      return Error{Code::kUnavailable, "its file system does not support write-ahead logging"};
+    const bool may_pass = row.error().code == Code::kUnavailable;
+    if (!may_pass || std::chrono::steady_clock::now() >= until) return row.error();
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
-Status Prepare(Connection& connection) {
+Status Prepare(Connection& connection, const SqliteOptions& options) {
   AGENTCA_TRY(CheckSchema(connection));  // first: the next step changes the file
-  AGENTCA_TRY(RequireWal(connection));
+  AGENTCA_TRY(RequireWal(connection, options.busy_timeout));
   return Migrate(connection);
 }
 
@@ -64,7 +76,7 @@ Result<std::unique_ptr<Backend>> OpenSqlite(const std::filesystem::path& file, O
   if (Status found = FindFile(file, mode); !found.ok()) return About(file, found.error());
   auto writer = SqliteConnection::Open(file, SqliteConnection::Access::kWrite, options);
   if (!writer.ok()) return About(file, writer.error());
-  if (Status ready = Prepare(**writer); !ready.ok()) return About(file, ready.error());
+  if (Status ready = Prepare(**writer, options); !ready.ok()) return About(file, ready.error());
   return MakeSqlBackend(
       std::make_unique<SqliteDatabase>(file, options, *std::move(writer)),
       "sqlite:" + file.string() + ", schema " + std::to_string(LatestSchema()), node,

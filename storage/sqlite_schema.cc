@@ -50,6 +50,23 @@ Status Apply(Connection& connection, const Migration& migration) {
   return connection.Execute(stamp.c_str());
 }
 
+Result<int64_t> ReadSchema(Connection& connection) {
+  AGENTCA_ASSIGN(const int64_t version, Number(connection, "PRAGMA user_version"));
+  if (version > LatestSchema()) {
+    return Error{Code::kConflict, "it has schema " + std::to_string(version) +
+                                      ", but this program knows schemas up to " +
+                                      std::to_string(LatestSchema()) +
+                                      ": a newer version of agentca has used it"};
+  }
+  AGENTCA_ASSIGN(const int64_t application, Number(connection, "PRAGMA application_id"));
+  AGENTCA_ASSIGN(const int64_t objects, Number(connection, "SELECT count(*) FROM sqlite_schema"));
+  const bool fresh = version == 0 && application == 0 && objects == 0;
+  if (!fresh && (version <= 0 || application != kApplicationId)) {
+    return Error{Code::kConflict, "it is a database of another program"};
+  }
+  return version;
+}
+
 // Reads the version again under the lock: another process may have been quicker.
 Status Step(Connection& connection) {
   AGENTCA_TRY(connection.Execute("BEGIN IMMEDIATE"));
@@ -65,20 +82,12 @@ Status Step(Connection& connection) {
 
 }  // namespace
 
+// Another process may be creating it: what is compared must be of one moment.
 Result<int64_t> SchemaOf(Connection& connection) {
-  AGENTCA_ASSIGN(const int64_t version, Number(connection, "PRAGMA user_version"));
-  if (version > LatestSchema()) {
-    return Error{Code::kConflict, "it has schema " + std::to_string(version) +
-                                      ", but this program knows schemas up to " +
-                                      std::to_string(LatestSchema()) +
-                                      ": a newer version of agentca has used it"};
-  }
-  AGENTCA_ASSIGN(const int64_t application, Number(connection, "PRAGMA application_id"));
-  AGENTCA_ASSIGN(const int64_t objects, Number(connection, "SELECT count(*) FROM sqlite_schema"));
-  const bool fresh = version == 0 && application == 0 && objects == 0;
-  if (!fresh && (version <= 0 || application != kApplicationId)) {
-    return Error{Code::kConflict, "it is a database of another program"};
-  }
+  if (connection.in_transaction()) return ReadSchema(connection);
+  AGENTCA_TRY(connection.Execute("BEGIN"));
+  auto version = ReadSchema(connection);
+  AGENTCA_TRY(connection.Execute("COMMIT"));
   return version;
 }
 
